@@ -1,0 +1,35 @@
+"""How fast: encoding, single queries on one thread, all queries in one call."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+_SINGLE_QUERIES = 200
+_BUDGET = 3.0  # seconds for one figure; a slow quantizer is timed on fewer repetitions
+_WARM = 3
+
+
+def seconds_per_call(call: Callable[[], object], *, budget: float = 0.5) -> float:
+    """Return the median seconds of `call`, repeated 3 times or until `budget` seconds are spent."""
+    spent: list[float] = []
+    while len(spent) < 3 and sum(spent) < budget:
+        start = time.perf_counter()
+        call()
+        spent.append(time.perf_counter() - start)
+    return max(statistics.median(spent), 1e-9)
+
+
+def milliseconds_per_query(search: Callable[[int], object], queries: int) -> float:
+    """Return the median milliseconds of `search(i)` over up to 200 queries, after 3 to warm up."""
+    for number in range(min(_WARM, queries)):
+        search(number)
+    spent: list[float] = []
+    for number in range(min(_SINGLE_QUERIES, queries)):
+        start = time.perf_counter()
+        search(number)
+        spent.append(time.perf_counter() - start)
+        if sum(spent) > _BUDGET:
+            break
+    return 1e3 * statistics.median(spent)

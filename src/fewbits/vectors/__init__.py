@@ -1,0 +1,23 @@
+"""Embeddings in, codes out, search over codes."""
+
+from fewbits.vectors.binary import Binary
+from fewbits.vectors.float16 import Float16
+from fewbits.vectors.int4 import Int4
+from fewbits.vectors.int8 import Int8
+from fewbits.vectors.kernels import set_simd_level, simd_level, simd_levels
+from fewbits.vectors.quantizer import Quantizer, make_quantizer, quantizer_names
+from fewbits.vectors.ternary import Ternary
+
+__all__ = [
+    "Binary",
+    "Float16",
+    "Int4",
+    "Int8",
+    "Quantizer",
+    "Ternary",
+    "make_quantizer",
+    "quantizer_names",
+    "set_simd_level",
+    "simd_level",
+    "simd_levels",
+]

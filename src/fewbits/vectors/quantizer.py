@@ -1,0 +1,324 @@
+"""The base of all quantizers and their registry.
+
+A quantizer is one file: `class Int8(LinearQuantizer, name="int8")` registers itself, and choices on
+the command line, report rows and conformance tests follow from the registry. The base owns the
+door: it checks what comes in, that ranges were learned, and the shape and dtype of what goes out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fewbits.arrays import Bytes, Floats, as_count, as_matrix, as_queries
+from fewbits.errors import CalibrationWarning, InputError, NotFittedError
+from fewbits.vectors.form import METRICS, Metric
+from fewbits.vectors.sample import draw_sample
+from fewbits.vectors.topk import best_of_blocks
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_REGISTRY: dict[str, type[Quantizer]] = {}
+
+
+def learned() -> Any:  # noqa: ANN401 - stands where a field of any type is declared
+    """Declare a field that `fit` fills in: saved with the quantizer, not an argument."""
+    return dataclasses.field(default=None, init=False, metadata={"learned": True})
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class Quantizer(ABC):
+    """Maps float32 vectors (n, d) to code rows uint8 (n, code_size), and back.
+
+    A code row is complete: its score and its decoded vector depend on nothing but the row and what
+    `fit` learned. Once fitted, a quantizer does not change and may be shared between threads.
+
+    Attributes:
+        metric: "cosine" (rows and queries are normalised), "ip" or "l2" (score = -|q - x|^2).
+    """
+
+    metric: Metric = "cosine"
+    dims: int | None = learned()
+    calibration_rows: int | None = learned()
+
+    name: ClassVar[str] = ""
+    # Fewer rows than this teach ranges that later data will overflow: `fit` warns.
+    advised_rows: ClassVar[int] = 256
+
+    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:  # noqa: ANN401
+        """Register the subclass under `name`; a subclass without a name is a shared base."""
+        super().__init_subclass__(**kwargs)
+        if not name:
+            return
+        if name in _REGISTRY:
+            raise TypeError(f"quantizer name {name!r} is taken by {_REGISTRY[name].__qualname__}")
+        cls.name = name
+        _REGISTRY[name] = cls
+
+    def __post_init__(self) -> None:
+        """Check the parameters.
+
+        Raises:
+            InputError: a parameter is out of range.
+        """
+        if self.metric not in METRICS:
+            raise InputError(f"metric must be one of {', '.join(METRICS)}, got {self.metric!r}")
+
+    # The door: public, concrete.
+
+    def fit(self, x: ArrayLike | Iterable[ArrayLike], *, sample: int = 32_768) -> Self:
+        """Learn ranges from calibration vectors.
+
+        Args:
+            x: float (n, d), or an iterable of such blocks. Of more than `sample` rows a seeded
+                uniform sample is used; memory stays O(sample + block).
+            sample: most rows to learn from.
+
+        Raises:
+            InputError: no rows, or not finite floats.
+
+        Warns:
+            CalibrationWarning: fewer rows than `advised_rows`, where ranges are learned.
+        """
+        rows = draw_sample(x, as_count(sample, "sample", least=1))
+        if len(rows) == 0:
+            raise InputError("x must have at least one row to fit on, got none")
+        if self.needs_fit and len(rows) < self.advised_rows:
+            warnings.warn(
+                f"{self.name} was fitted on {len(rows)} rows; with fewer than {self.advised_rows} "
+                "the ranges may not hold for other data: pass more rows to fit",
+                CalibrationWarning,
+                stacklevel=2,
+            )
+        self._fit(rows)
+        self.dims = rows.shape[1]
+        self.calibration_rows = len(rows)
+        return self
+
+    def encode(self, x: ArrayLike, *, threads: int | None = 1) -> Bytes:
+        """Return code rows uint8 (n, code_size). A row's code does not depend on its batch.
+
+        Raises:
+            NotFittedError: ranges are static and `fit` was not called.
+            InputError: not finite floats of the fitted width.
+        """
+        self._require_fitted()
+        rows = as_matrix(x, dims=self.dims)
+        if self.dims is None:
+            self.bind(rows.shape[1])
+        codes = self._encode(rows, threads)
+        if codes.shape != (len(rows), self.code_size) or codes.dtype != np.uint8:
+            raise TypeError(f"{type(self).__name__}._encode broke its contract: {codes.shape}")
+        return codes
+
+    def decode(self, codes: NDArray[np.uint8]) -> Floats:
+        """Return the vectors that code rows stand for, float32 (n, d).
+
+        Raises:
+            NotFittedError: neither fitted nor used for encoding yet.
+            InputError: not uint8 (n, code_size).
+        """
+        return self._decode(self.as_codes(codes))
+
+    def score(
+        self, q: ArrayLike, codes: NDArray[np.uint8], *, threads: int | None = 1
+    ) -> Floats:
+        """Return scores in units of the metric, higher is better: float32 (nq, n), or (n,).
+
+        cosine: the cosine; ip: the inner product; l2: -|q - x|^2.
+
+        Args:
+            q: float (nq, d) or (d,).
+            codes: uint8 (n, code_size).
+            threads: at most this many; None for all cores.
+        """
+        rows = self.as_codes(codes)
+        queries, single = as_queries(q, dims=self.dims)
+        scores = self._score(queries, rows, threads)
+        return scores[0] if single else scores
+
+    def search(
+        self,
+        q: ArrayLike,
+        codes: NDArray[np.uint8],
+        k: int,
+        *,
+        rows: NDArray[np.int64] | None = None,
+        threads: int | None = None,
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Return (scores, rows) of the k best code rows, each (nq, min(k, n)), best first.
+
+        Args:
+            q: float (nq, d).
+            codes: uint8 (n, code_size).
+            k: how many; fewer rows give fewer hits.
+            rows: ascending row numbers to look at; None for all.
+            threads: at most this many; None for all cores.
+        """
+        matrix = self.as_codes(codes)
+        queries = as_matrix(q, "q", dims=self.dims)
+        return self._search(queries, matrix, as_count(k, "k"), rows, threads)
+
+    def score_rows(
+        self,
+        q: ArrayLike,
+        codes: NDArray[np.uint8],
+        rows: NDArray[np.int64],
+        *,
+        threads: int | None = None,
+    ) -> Floats:
+        """Return float32 (nq, m): scores of the code rows rows[i, :]; -inf where negative."""
+        matrix = self.as_codes(codes)
+        queries = as_matrix(q, "q", dims=self.dims)
+        return self._score_rows(queries, matrix, rows, threads)
+
+    @property
+    def code_size(self) -> int:
+        """Bytes per vector, per-vector factors included.
+
+        Raises:
+            NotFittedError: the number of dimensions is not known yet.
+        """
+        if self.dims is None:
+            raise NotFittedError(f"{self.name} does not know its dimensions yet: fit or encode first")
+        return self._code_size(self.dims)
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether `fit` must be called before `encode`."""
+        return True
+
+    @property
+    def fitted(self) -> bool:
+        """Whether `encode` may be called."""
+        return not self.needs_fit or self.calibration_rows is not None
+
+    def bind(self, dims: int) -> None:
+        """Fix the number of dimensions of a quantizer that learns nothing else."""
+        if self.dims not in (None, dims):
+            raise InputError(f"{self.name} has {self.dims} dimensions, cannot take {dims}")
+        self.dims = as_count(dims, "dims", least=1)
+
+    def as_codes(self, codes: NDArray[np.uint8]) -> Bytes:
+        """Gate for code rows: uint8 (n, code_size), C-contiguous.
+
+        Raises:
+            InputError: another dtype or shape.
+        """
+        size = self.code_size
+        if not isinstance(codes, np.ndarray) or codes.dtype != np.uint8:
+            got = codes.dtype if isinstance(codes, np.ndarray) else type(codes).__name__
+            raise InputError(f"codes must be a uint8 array (n, {size}) from encode, got {got}")
+        if codes.ndim != 2 or codes.shape[1] != size:
+            raise InputError(f"codes must have shape (n, {size}), got {codes.shape}")
+        return np.ascontiguousarray(codes)
+
+    # Saving: parameters and learned state are the dataclass fields.
+
+    def params(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
+
+    def state(self) -> dict[str, Any]:
+        """Return what was learned: numbers and arrays, None where nothing was."""
+        fields = dataclasses.fields(self)
+        return {f.name: getattr(self, f.name) for f in fields if f.metadata.get("learned")}
+
+    def with_state(self, state: dict[str, Any]) -> Self:
+        """Take over learned state as `state` returned it. Returns self.
+
+        Raises:
+            InputError: a name that is not learned state of this quantizer.
+        """
+        known = self.state()
+        for key, value in state.items():
+            if key not in known:
+                raise InputError(f"{self.name} has no learned state {key!r}")
+            setattr(self, key, value)
+        return self
+
+    # The maths: filled in by subclasses.
+
+    @abstractmethod
+    def _fit(self, x: Floats) -> None:
+        """Learn from x (n, d), n >= 1."""
+
+    @abstractmethod
+    def _encode(self, x: Floats, threads: int | None) -> Bytes:
+        """Return uint8 (n, code_size)."""
+
+    @abstractmethod
+    def _decode(self, codes: Bytes) -> Floats:
+        """Return float32 (n, d)."""
+
+    @abstractmethod
+    def _code_size(self, d: int) -> int:
+        """Return bytes per row of d dimensions."""
+
+    def _score(self, q: Floats, codes: Bytes, threads: int | None) -> Floats:
+        """Score through decoding: correct for every quantizer, fast for none."""
+        x = self._decode(codes).astype(np.float64)
+        wide = q.astype(np.float64)
+        if self.metric == "l2":
+            gaps = wide[:, None, :] - x[None, :, :] if len(q) * x.size < 1 << 22 else None
+            if gaps is not None:
+                return -np.einsum("ijk,ijk->ij", gaps, gaps).astype(np.float32)
+            squares = np.einsum("ij,ij->i", x, x) + np.einsum("ij,ij->i", wide, wide)[:, None]
+            return (2.0 * wide @ x.T - squares).astype(np.float32)
+        if self.metric == "cosine":
+            wide = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-300)
+        return (wide @ x.T).astype(np.float32)
+
+    def _search(
+        self,
+        q: Floats,
+        codes: Bytes,
+        k: int,
+        rows: NDArray[np.int64] | None,
+        threads: int | None,
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        return best_of_blocks(lambda part: self._score(q, part, threads), codes, rows, len(q), k)
+
+    def _score_rows(
+        self, q: Floats, codes: Bytes, rows: NDArray[np.int64], threads: int | None
+    ) -> Floats:
+        out = np.full(rows.shape, -np.inf, dtype=np.float32)
+        for i, line in enumerate(rows):
+            there = line >= 0
+            out[i, there] = self._score(q[i : i + 1], codes[line[there]], threads)[0]
+        return out
+
+    def _require_fitted(self) -> None:
+        if not self.fitted:
+            raise NotFittedError(
+                f"{self.name} has static ranges and was not fitted: call fit(sample) first, or "
+                "choose dynamic=True where the quantizer offers it"
+            )
+
+
+def quantizer_names() -> list[str]:
+    """Return the names of all registered quantizers, sorted."""
+    return sorted(_REGISTRY)
+
+
+def make_quantizer(name: str, **params: Any) -> Quantizer:  # noqa: ANN401 - the kind's own
+    """Return a new quantizer of a registered kind.
+
+    Raises:
+        InputError: an unknown name or parameter.
+    """
+    if name not in _REGISTRY:
+        raise InputError(f"quantizer must be one of {', '.join(quantizer_names())}, got {name!r}")
+    kind = _REGISTRY[name]
+    known = [f.name for f in dataclasses.fields(kind) if f.init]
+    for key in params:
+        if key not in known:
+            raise InputError(f"{name} has no parameter {key!r}; it takes {', '.join(known)}")
+    return kind(**params)

@@ -1,0 +1,70 @@
+#include "table.h"
+
+#include <atomic>
+
+#include "dot_b1/dot_b1.h"
+#include "dot_i8/dot_i8.h"
+#include "dot_trit/dot_trit.h"
+#include "dot_u4/dot_u4.h"
+#include "hamming/hamming.h"
+
+namespace fewbits {
+namespace {
+
+const Kernels rows[] = {
+    {Level::scalar, Level::scalar, dot_i8_scalar, dot_u4_scalar, dot_trit_scalar, dot_b1_scalar,
+     dot_f16_scalar, hamming_scalar, epilogue_scalar, encode_scalar},
+#if defined(FEWBITS_HAVE_AVX2)
+    {Level::avx2, Level::scalar, dot_i8_avx2, dot_u4_avx2, dot_trit_avx2, dot_b1_avx2,
+     dot_f16_avx2, hamming_avx2, nullptr, encode_avx2},
+#endif
+#if defined(FEWBITS_HAVE_AVX512)
+    {Level::avx512, Level::avx2, dot_i8_avx512, dot_u4_avx512, dot_trit_avx512, dot_b1_avx512,
+     dot_f16_avx512, hamming_avx512, epilogue_avx512, encode_avx512},
+#endif
+#if defined(FEWBITS_HAVE_NEON)
+    {Level::neon, Level::scalar, dot_i8_neon, dot_u4_neon, dot_trit_neon, dot_b1_neon,
+     dot_f16_neon, hamming_neon, nullptr, encode_neon},
+#endif
+};
+
+const Kernels& row_of(Level level) {
+  for (const Kernels& row : rows) {
+    if (row.level == level) return row;
+  }
+  return rows[0];
+}
+
+template <typename Fn>
+void inherit(Fn*& cell, Fn* from) {
+  if (cell == nullptr) cell = from;
+}
+
+std::atomic<Level>& current() {
+  static std::atomic<Level> level{best_level()};
+  return level;
+}
+
+}  // namespace
+
+Kernels kernels_of(Level level) {
+  Kernels filled = row_of(level);
+  for (Level at = filled.level; at != Level::scalar;) {
+    const Kernels& below = row_of(row_of(at).below);
+    inherit(filled.dot_i8, below.dot_i8);
+    inherit(filled.dot_u4, below.dot_u4);
+    inherit(filled.dot_trit, below.dot_trit);
+    inherit(filled.dot_b1, below.dot_b1);
+    inherit(filled.dot_f16, below.dot_f16);
+    inherit(filled.hamming, below.hamming);
+    inherit(filled.epilogue, below.epilogue);
+    inherit(filled.encode, below.encode);
+    at = below.level;
+  }
+  return filled;
+}
+
+Level active_level() { return current().load(std::memory_order_relaxed); }
+void set_active_level(Level level) { current().store(level, std::memory_order_relaxed); }
+
+}  // namespace fewbits

@@ -1,0 +1,32 @@
+// table.h - THE dispatch table: a row per level, a column per kernel.
+// An empty cell takes the kernel of the level below it in the same chain.
+#pragma once
+#include "dot_f16/dot_f16.h"
+#include "encode/encode.h"
+#include "epilogue/epilogue.h"
+#include "levels.h"
+#include "query.h"
+
+namespace fewbits {
+
+struct Kernels {
+  Level level;
+  Level below;
+  DotFn* dot_i8;
+  DotFn* dot_u4;
+  DotFn* dot_trit;
+  DotFn* dot_b1;
+  DotFn* dot_f16;
+  DotFn* hamming;
+  EpilogueFn* epilogue;
+  EncodeFn* encode;
+};
+
+// The kernels of `level`, every cell filled. `level` must be available.
+Kernels kernels_of(Level level);
+
+// The level in use by all calls: the best one, until set. Thread-safe; running calls keep theirs.
+Level active_level();
+void set_active_level(Level level);
+
+}  // namespace fewbits
