@@ -28,6 +28,11 @@ ERRORS: dict[str, Callable[[], BaseException]] = {
 }
 
 
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/fd").is_dir(), reason="tells files from folders by /proc"
+)
+
+
 class Fault:
     """Makes the `nth` of the calls fail: before it, half-way through a write, or after it."""
 
@@ -58,10 +63,10 @@ class Fault:
         with monkeypatch.context() as patch:
             for name in CALLS:
                 patch.setattr(os, name, self.wrap(name))
+            expected = KeyboardInterrupt if self.error == "interrupt" else StorageError
             try:
                 save()
-            except (StorageError, KeyboardInterrupt) as error:
-                assert isinstance(error, StorageError) == (self.error != "interrupt")
+            except expected as error:
                 return str(error) or self.error
         return ""
 
@@ -155,6 +160,35 @@ def test_a_failed_commit_leaves_the_old_state_or_the_new(
     assert {("open", True), ("fsync", True), ("", True)} <= struck
 
 
+@needs_proc
+def test_data_reaches_the_disk_before_its_name_and_names_before_the_old_files_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store = Store(tmp_path)
+    old = {entry.name for entry in fill(store, None, 10).files}
+    calls: list[str] = []
+    fsync, replace, unlink = os.fsync, os.replace, os.unlink
+
+    def name_of(handle: int) -> str:
+        return "folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file"
+
+    def note(call: Callable[..., Any], text: Callable[[Any], str]) -> Callable[..., Any]:
+        def noted(*args: Any) -> Any:
+            calls.append(text(args[0]))
+            return call(*args)
+
+        return noted
+
+    monkeypatch.setattr(os, "fsync", note(fsync, lambda handle: f"sync {name_of(handle)}"))
+    monkeypatch.setattr(os, "replace", note(replace, lambda path: "rename"))
+    monkeypatch.setattr(
+        os, "unlink", note(unlink, lambda path: "remove" if Path(path).name in old else "temp")
+    )
+    fill(store, 1, 20)
+    steps = [call for call in calls if call != "temp"]
+    assert steps == ["sync file", "rename", "sync folder"] * 3 + ["remove"] * 2
+
+
 def test_a_commit_that_is_not_confirmed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     store = Store(tmp_path)
     messages = []
@@ -167,6 +201,7 @@ def test_a_commit_that_is_not_confirmed_says_so(tmp_path: Path, monkeypatch: pyt
     assert all("Input/output error" in message for message in messages[:-1])
 
 
+@needs_proc
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
 def test_a_file_system_that_cannot_sync_folders_is_good_enough(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -261,7 +296,7 @@ def test_a_folder_below_a_read_only_one_is_refused(tmp_path: Path):
         with suppress(PermissionError):
             (tmp_path / "probe").touch()
             pytest.skip("this user may write to read-only folders")
-        with pytest.raises(StorageError, match="cannot create .*Permission denied"):
+        with pytest.raises(StorageError, match=r"cannot create .*Permission denied"):
             fill(Store(tmp_path / "index"), None, 20)
     finally:
         tmp_path.chmod(0o700)

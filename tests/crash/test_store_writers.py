@@ -117,6 +117,28 @@ def test_a_writer_in_another_process_is_refused_until_it_ends(end: str, tmp_path
     assert len(list(tmp_path.iterdir())) == 4
 
 
+FORK = """
+import os, sys
+from fewbits.vectors.store import Store
+store = Store(sys.argv[1])
+with store.writer(None) as writer:
+    child = os.fork()
+    if child == 0:
+        sys.stdin.read(1)  # stays alive with a copy of the lock's handle
+        os._exit(0)
+    writer.commit({})
+with store.writer(1) as writer:
+    writer.commit({})
+os.kill(child, 9)
+os.waitpid(child, 0)
+"""
+
+
+def test_a_child_forked_while_writing_does_not_keep_the_lock(tmp_path: Path):
+    finish(start(FORK, tmp_path))
+    assert Store(tmp_path).read().generation == 2
+
+
 def test_of_many_threads_with_the_same_base_one_commits(tmp_path: Path):
     store = Store(tmp_path)
     commit(store, None, 0)

@@ -8,7 +8,8 @@ from hypothesis.extra import numpy as hnp
 
 from fewbits.numerics import dequantize, extrema, fake_quantize, qparams, quantize
 
-finite = st.floats(min_value=-(2.0**49), max_value=2.0**49, width=32)
+# Half a step beyond the extremes must still pass the gate at 1e15.
+finite = st.floats(min_value=-(2.0**48), max_value=2.0**48, width=32)
 matrices = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=finite
 )
@@ -16,7 +17,7 @@ forms = st.one_of(
     st.tuples(st.integers(2, 8), st.just(True)), st.tuples(st.integers(1, 8), st.just(False))
 )
 grains = st.sampled_from(["tensor", "dimension", "vector", "group:1"])
-profile = settings(max_examples=200, deadline=None)
+profile = settings(max_examples=120, deadline=None)
 
 
 def _params(x, form, grain):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from fewbits.evaluate.bootstrap import Interval
@@ -52,9 +53,9 @@ def recall_chart(
     """
     frame = _frame(results, width, height)
     rows = sorted(results.rows, key=lambda row: (row.bytes_per_vector, row.plain.recall.mean))
-    parts = [*_axes(frame, results), *_frontier(frame, rows, "plain")]
+    parts = [*_axes(frame, results), _frontier(frame, rows, "plain")]
     if any(row.rescored for row in rows):
-        parts += _frontier(frame, rows, "rescored")
+        parts.append(_frontier(frame, rows, "rescored"))
     parts += [_marks(frame, row) for row in rows]
     parts += _labels(frame, rows)
     title, text = _in_words(results, rows)
@@ -84,7 +85,7 @@ def _frame(results: Results, width: int, height: int) -> _Frame:
         height=height,
         left=52,
         right=width - 12,
-        top=16,
+        top=30,
         bottom=height - 62,
         low_x=middle - spread / 2,
         high_x=middle + spread / 2,
@@ -113,22 +114,16 @@ def _axes(frame: _Frame, results: Results) -> list[Element]:
         parts.append(_text(x, frame.bottom + 33, ratio, "tick middle faint"))
     parts.append(_line(frame.left, frame.bottom, frame.right, frame.bottom, "axis"))
     middle = (frame.left + frame.right) / 2
-    words = "bytes per vector (log scale); below: times smaller than float32"
+    words = "bytes per vector, log scale"
+    if frame.width > 500:
+        words += "; below: times smaller than float32"
     parts.append(_text(middle, frame.bottom + 54, words, "name middle"))
     return parts
 
 
-def _frontier(frame: _Frame, rows: list[Row], kind: str) -> list[Element]:
-    """Join the points that no smaller row beats; `rows` are sorted by size."""
-    best, points = -1.0, []
-    for row in rows:
-        found = row.plain if kind == "plain" else row.rescored
-        if found is not None and found.recall.mean > best:
-            best = found.recall.mean
-            points.append(f"{frame.x(row.bytes_per_vector):.1f},{frame.y(best):.1f}")
-    line = element("polyline", points=" ".join(points))
-    line.set("class", f"frontier {kind}")
-    return [line]
+def _frontier(frame: _Frame, rows: list[Row], kind: str) -> Element:
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in _corners(frame, rows, kind))
+    return element("polyline", points=points, class_=f"frontier {kind}")
 
 
 def _marks(frame: _Frame, row: Row) -> Element:
@@ -165,7 +160,7 @@ def _labels(frame: _Frame, rows: list[Row]) -> list[Element]:
         points,
         [(_CHARACTER * len(name) + 2, _LINE) for name in names],
         _taken(frame, rows),
-        Box(frame.left + 2, frame.top - 12, frame.right + 8, frame.bottom - 2),
+        Box(frame.left + 2, frame.top - 24, frame.right + 8, frame.bottom - 2),
     )
     parts = []
     for name, (x, y), box in zip(names, points, boxes, strict=True):
@@ -179,29 +174,37 @@ def _labels(frame: _Frame, rows: list[Row]) -> list[Element]:
 
 def _taken(frame: _Frame, rows: list[Row]) -> list[Box]:
     """Return the boxes of markers, error bars and stems, and of pieces of the joining lines."""
-    boxes = []
-    corners: dict[str, list[tuple[float, float]]] = {"plain": [], "rescored": []}
+    boxes: list[Box] = []
     for row in rows:
         x = frame.x(row.bytes_per_vector)
-        for kind, found in (("plain", row.plain), ("rescored", row.rescored)):
-            if found is None:
-                continue
+        lowest = frame.y(row.plain.recall.mean)
+        boxes.append(Box(x - 2, frame.y(row.final.recall.mean), x + 2, lowest))
+        for found in (row.plain, row.final):
             y = frame.y(found.recall.mean)
             boxes.append(Box(x - 7, y - 7, x + 7, y + 7))
-            top, bottom = frame.y(found.recall.high), frame.y(found.recall.low)
-            boxes.append(Box(x - 4, top - 1, x + 4, bottom + 1))
-            if not corners[kind] or y < corners[kind][-1][1]:
-                corners[kind].append((x, y))
-        if row.rescored is not None:
-            top, bottom = frame.y(row.rescored.recall.mean), frame.y(row.plain.recall.mean)
-            boxes.append(Box(x - 2, top, x + 2, bottom))
-    for line in corners.values():
-        for (x0, y0), (x1, y1) in zip(line, line[1:]):
-            pieces = max(1, int(math.hypot(x1 - x0, y1 - y0) // 6))
-            for i in range(pieces + 1):
-                x, y = x0 + (x1 - x0) * i / pieces, y0 + (y1 - y0) * i / pieces
-                boxes.append(Box(x - 2, y - 2, x + 2, y + 2))
+            boxes.append(Box(x - 4, frame.y(found.recall.high), x + 4, frame.y(found.recall.low)))
+    for kind in ("plain", "rescored"):
+        for start, end in pairwise(_corners(frame, rows, kind)):
+            boxes += _pieces(start, end)
     return boxes
+
+
+def _corners(frame: _Frame, rows: list[Row], kind: str) -> list[tuple[float, float]]:
+    """Return the points that no smaller row beats; `rows` are sorted by size."""
+    best, points = -1.0, []
+    for row in rows:
+        found = row.plain if kind == "plain" else row.rescored
+        if found is not None and found.recall.mean > best:
+            best = found.recall.mean
+            points.append((frame.x(row.bytes_per_vector), frame.y(best)))
+    return points
+
+
+def _pieces(start: tuple[float, float], end: tuple[float, float]) -> list[Box]:
+    across, down = end[0] - start[0], end[1] - start[1]
+    count = max(1, int(math.hypot(across, down) // 6))
+    centres = [(start[0] + across * i / count, start[1] + down * i / count) for i in range(count)]
+    return [Box(x - 2, y - 2, x + 2, y + 2) for x, y in centres]
 
 
 def _short(label: str) -> str:

@@ -26,15 +26,6 @@ class Box:
         height = min(self.bottom, other.bottom) - max(self.top, other.top)
         return max(0.0, width) * max(0.0, height)
 
-    def inside(self, other: Box) -> bool:
-        """Tell whether this box lies wholly within the other."""
-        return (
-            self.left >= other.left
-            and self.right <= other.right
-            and self.top >= other.top
-            and self.bottom <= other.bottom
-        )
-
 
 def place_labels(
     points: Sequence[tuple[float, float]],
@@ -54,9 +45,7 @@ def place_labels(
     """
     placed: list[Box] = []
     for point, size in zip(points, sizes, strict=True):
-        options = [box for box in _options(point, size) if box.inside(area)]
-        if not options:
-            options = [_pushed_inside(next(_options(point, size)), area)]
+        options = [_pushed_inside(box, area) for box in _options(point, size)]
         blocked = [*taken, *placed]
         crowd = [sum(box.overlap(other) for other in blocked) for box in options]
         placed.append(options[crowd.index(min(crowd))])

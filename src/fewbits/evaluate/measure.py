@@ -29,7 +29,8 @@ def measure(task: Task, candidate: Candidate) -> Row:
         InputError: the quantizer cannot serve these vectors or this metric.
     """
     quantizer = candidate.quantizer
-    quantizer.fit(task.calibration)
+    if candidate.fresh:
+        quantizer.fit(task.calibration)
     sample = as_matrix(task.x[:_ENCODED])
     rate = len(sample) / seconds_per_call(lambda: quantizer.encode(sample))
 

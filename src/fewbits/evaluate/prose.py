@@ -23,7 +23,7 @@ _QUOTE = re.compile(r"^\s*>(?!>)\s?(\[!\w+\])?")
 _MARKS = re.compile(r"`_{1,2}(?=\W|$)|\s*\[\w+\]_|[`*|]+")
 _STOP = re.compile(r"(?<=[a-z0-9)\"'\]])[.!?](?=\s+[\"'(]?[A-Z0-9]|$)")
 _SHORT = re.compile(r"\b(e\.g|i\.e|etc|vs|cf|resp|approx|Eq|No|Fig|Dr|Mr|St|al)$")
-_WORD = re.compile(r"^[(\"']?[A-Za-z][A-Za-z'’-]*[)\"'.,;:!?]*$")
+_WORD = re.compile(r"^[(\"']?[A-Za-z][A-Za-z'\u2019-]*[)\"'.,;:!?]*$")
 
 
 def paragraphs(docstring: str) -> list[str]:

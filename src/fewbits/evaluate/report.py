@@ -25,6 +25,9 @@ from fewbits.evaluate.wording import (
 # Holds even if a text slipped through unescaped: nothing may be loaded and nothing may run.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
+_KEPT_NOTE = "Smallest first. Small figures: 95 % confidence interval over the queries."
+_SPEED_NOTE = "Encode and one query: one thread, median. MB/s counts the float32 input."
+
 
 def write_report(
     results: Results,
@@ -73,8 +76,10 @@ def report_html(
         element("h2", "Size against quality"),
         _figure(results),
         element("h2", "What is kept"),
+        element("p", _KEPT_NOTE, class_="soft"),
         quality_table(results),
         element("h2", "Speed on this machine"),
+        element("p", _SPEED_NOTE, class_="soft"),
         speed_table(results),
         element("h2", "Queries that lost most"),
         *losses(results, queries or {}, docs or {}),
@@ -108,7 +113,10 @@ def _card(reason: str, row: Row, results: Results) -> Element:
     k = results.meta["k"]
     kept = f"keeps {percent(row.plain.recall.mean)} of the {k} nearest neighbours"
     if row.rescored is not None:
-        kept += f"; with rescoring {percent(row.rescored.recall.mean)}"
+        kept += (
+            f"; with rescoring from a second copy of {amount(row.rescore_bytes_per_vector)} bytes "
+            f"per vector, {percent(row.rescored.recall.mean)}"
+        )
     judged = judged_sentence(row, k)
     return element(
         "li",
@@ -121,7 +129,7 @@ def _card(reason: str, row: Row, results: Results) -> Element:
 
 def _figure(results: Results) -> Element:
     meta = results.meta
-    wide = recall_chart(results, width=820, height=480, key="wide")
+    wide = recall_chart(results, width=940, height=520, key="wide")
     narrow = recall_chart(results, width=360, height=430, key="narrow")
     wide.set("class", "wide")
     narrow.set("class", "narrow")

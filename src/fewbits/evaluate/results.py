@@ -52,7 +52,7 @@ class Row:
 
     label: str
     name: str
-    params: dict[str, str | int | float | bool]
+    params: dict[str, str | int | float | bool | None]
     bytes_per_vector: float
     rescore_bytes_per_vector: float
     ratio: float

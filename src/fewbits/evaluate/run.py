@@ -43,8 +43,8 @@ def evaluate(
     Args:
         x: vectors, shape (n, d), n >= 1; a memory-mapped array is walked, not copied.
         q: queries, shape (nq, d), nq >= 1.
-        quantizers: names, (name, parameters) pairs or quantizer objects. None takes every
-            registered quantizer and lists those that cannot serve these vectors, with the reason,
+        quantizers: names, (name, parameters) pairs or quantizer objects (copied; one that was
+            fitted keeps its ranges). None takes every registered quantizer and lists those that cannot serve these vectors, with the reason,
             in `meta["skipped"]`; one that was asked for raises.
         metric: "cosine", "ip" or "l2".
         k: neighbours per query; recall and nDCG are cut there.
@@ -62,7 +62,7 @@ def evaluate(
     Raises:
         InputError: an argument is refused, or a quantizer asked for cannot serve these vectors.
     """
-    todo = candidates(quantizers, metric)
+    todo, skipped = candidates(quantizers, metric)
     task = prepare(
         x,
         q,
@@ -78,7 +78,6 @@ def evaluate(
         seed=seed,
     )
     rows: list[Row] = []
-    skipped: dict[str, str] = {}
     for done, candidate in enumerate(todo):
         _tell(progress, candidate.label, done, len(todo))
         try:

@@ -11,7 +11,7 @@ STYLE = """
 body { margin: 0; background: var(--page); color: var(--ink); line-height: 1.55;
   font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif;
   font-size: 16px; -webkit-text-size-adjust: 100%; }
-main { max-width: 54rem; margin: 0 auto; padding: 3rem 1.25rem 4rem; }
+main { max-width: 62rem; margin: 0 auto; padding: 3rem 1.25rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; letter-spacing: -0.02em; margin: 0.2rem 0 0.4rem;
   overflow-wrap: anywhere; }
 h2 { font-size: 1.2rem; letter-spacing: -0.01em; margin: 3rem 0 0.5rem; }
@@ -53,12 +53,12 @@ svg .mark.rescored { stroke: var(--rescored); fill: var(--rescored); stroke-widt
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--rescored); }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem;
   font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding: 0.7rem 0.8rem 0.2rem; color: var(--soft); }
-th, td { padding: 0.5rem 0.8rem; text-align: right; border-top: 1px solid var(--rule);
+th, td { padding: 0.5rem 0.65rem; text-align: right; border-top: 1px solid var(--rule);
   vertical-align: top; white-space: nowrap; }
-thead th { border-top: 0; font-weight: 500; color: var(--soft); vertical-align: bottom; }
+thead th { border-top: 0; font-weight: 500; color: var(--soft); vertical-align: bottom;
+  white-space: normal; }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--page);
-  max-width: 13rem; white-space: normal; overflow-wrap: anywhere; }
+  min-width: 6.5rem; max-width: 13rem; white-space: normal; overflow-wrap: break-word; }
 tbody th { font-weight: 600; }
 td small { display: block; color: var(--soft); font-size: 0.8rem; }
 details { border: 1px solid var(--rule); border-radius: 10px; margin: 0.6rem 0;
@@ -71,7 +71,8 @@ summary span { font-weight: 400; color: var(--soft); }
 .pair ol { margin: 0; padding-left: 1.6rem; } .pair li { overflow-wrap: anywhere; }
 .pair li::marker { color: var(--soft); }
 .lost { color: var(--bad); font-weight: 600; } .other { color: var(--soft); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.2rem; font-size: 0.9rem; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.2rem;
+  font-size: 0.9rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 @media (max-width: 42rem) { main { padding: 1.75rem 1rem 3rem; } h1 { font-size: 1.6rem; }
   figure > svg.wide { display: none; } figure > svg.narrow { display: block; }

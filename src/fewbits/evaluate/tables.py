@@ -35,13 +35,12 @@ def quality_table(results: Results) -> Element:
             cells += [_ndcg(row.plain.ndcg), _change(row.plain.ndcg_change)]
         if judged and rescored:
             cells.append(_change(row.rescored.ndcg_change if row.rescored else None))
-        body.append(_row(row.label, amount(row.bytes_per_vector), times(row.ratio), *cells))
+        body.append(_row(row.label, _bytes(row), times(row.ratio), *cells))
     exact: list[Child] = [percent(1.0)] + ([percent(1.0)] if rescored else [])
     exact += [_ndcg(base.ndcg), _NONE] if judged else []
     exact += [_NONE] if judged and rescored else []
     body.append(_row("exact float32 search", amount(base.bytes_per_vector), times(1.0), *exact))
-    caption = "Small figures: 95 % confidence interval over queries. Smallest first."
-    return _table("What is kept", caption, heads, body)
+    return _table("What is kept", heads, body)
 
 
 def speed_table(results: Results) -> Element:
@@ -59,8 +58,7 @@ def speed_table(results: Results) -> Element:
         cells.append(amount(row.plain.queries_per_second))
         cells += [amount(again.queries_per_second) if again else _NONE] if rescored else []
         body.append(_row(row.label, *cells))
-    caption = "One query: median, one thread. MB/s counts the float32 input."
-    return _table("Speed on this machine", caption, heads, body)
+    return _table("Speed on this machine", heads, body)
 
 
 def _rescored(results: Results) -> bool:
@@ -71,10 +69,9 @@ def _by_size(results: Results) -> list[Row]:
     return sorted(results.rows, key=lambda row: (row.bytes_per_vector, row.plain.recall.mean))
 
 
-def _table(name: str, caption: str, heads: list[str], body: list[Element]) -> Element:
+def _table(name: str, heads: list[str], body: list[Element]) -> Element:
     table = element(
         "table",
-        element("caption", caption),
         element("thead", element("tr", *(element("th", head, scope="col") for head in heads))),
         element("tbody", *body),
     )
@@ -88,6 +85,12 @@ def _row(label: str, *cells: Child) -> Element:
         element("th", label, scope="row"),
         *(cell if isinstance(cell, Element) else element("td", cell) for cell in cells),
     )
+
+
+def _bytes(row: Row) -> Element:
+    second = row.rescore_bytes_per_vector
+    note = element("small", f"+ {amount(second)} to rescore") if second else None
+    return element("td", amount(row.bytes_per_vector), note)
 
 
 def _share(interval: Interval | None) -> Element:

@@ -9,6 +9,7 @@ from fewbits.evaluate.results import Results, Row
 
 THIN = "\N{NARROW NO-BREAK SPACE}"
 _MINUS = "\N{MINUS SIGN}"
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _TARGETS = (0.99, 0.95)  # shares of the neighbours that the summary looks for
 
 
@@ -21,7 +22,7 @@ def percent(share: float) -> str:
 
 def times(ratio: float) -> str:
     """Return a ratio such as 32× or 3.9×."""
-    return f"{ratio:.0f}×" if ratio >= 9.95 else f"{ratio:.1f}×"
+    return f"{ratio:.0f}{_TIMES}" if ratio >= 9.95 else f"{ratio:.1f}{_TIMES}"
 
 
 def amount(value: float) -> str:
@@ -64,18 +65,6 @@ def highlights(results: Results) -> list[tuple[str, Row]]:
     if small and small[0] not in [row for _, row in chosen]:
         chosen.append(("smallest", small[0]))
     return chosen
-
-
-def sentence(row: Row, results: Results) -> str:
-    """Return what one row means, in one or two sentences."""
-    k = results.meta["k"]
-    text = (
-        f"{row.label} is {times(row.ratio)} smaller than float32 and keeps "
-        f"{percent(row.plain.recall.mean)} of the {k} nearest neighbours"
-    )
-    if row.rescored is not None:
-        text += f"; with rescoring, {percent(row.rescored.recall.mean)}"
-    return f"{text}. {judged_sentence(row, k)}".strip()
 
 
 def judged_sentence(row: Row, k: int) -> str:

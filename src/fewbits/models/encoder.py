@@ -105,8 +105,8 @@ class Encoder:
     ) -> Floats:
         """Return one vector per text, float32 (n, d), in the order of `texts`.
 
-        Texts are packed without padding, so a vector does not depend on the texts beside it
-        (up to 1e-6: matrix products of other sizes round differently). Texts of more than
+        Texts are packed without padding, so a vector does not depend on the texts beside it (up
+        to 1e-6 of its length: matrix products of other sizes round differently). Texts of more than
         `max_length` tokens are cut, and `truncated` says how many were.
 
         Args:
@@ -128,6 +128,7 @@ class Encoder:
         items = _as_texts([texts] if isinstance(texts, str) else texts)
         budget = as_count(batch_tokens, "batch_tokens", least=1)
         before = self.prompts.resolve(prompt_name, prompt)
+        _check_unicode(before, "prompt")
         tokens = self.tokenizer.encode([before + text for text in items] if before else items)
         skip = self.tokenizer.prompt_length(before) if before else 0
         out = np.empty((len(items), self.dims), dtype=np.float32)
@@ -183,16 +184,16 @@ def _as_texts(texts: Iterable[str]) -> list[str]:
         if not isinstance(text, str):
             raise InputError(f"texts[{position}] must be a str, got {type(text).__name__}")
         if not text.isascii():
-            _check_unicode(text, position)
+            _check_unicode(text, f"texts[{position}]")
     return items
 
 
-def _check_unicode(text: str, position: int) -> None:
+def _check_unicode(text: str, name: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"texts[{position}] has a lone surrogate {text[error.start]!r} at character "
+            f"{name} has a lone surrogate {text[error.start]!r} at character "
             f"{error.start}, which no text encoding can hold; decode the source with "
             f"errors='replace'"
         ) from error

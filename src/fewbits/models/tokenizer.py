@@ -59,14 +59,7 @@ class Tokenizer:
             _lower_case(engine)
         engine.no_padding()
         max_length = _max_length(settings, companion, positions)
-        side = companion.text("truncation_side", "right")
-        try:
-            engine.enable_truncation(max_length, direction=side)
-        except Exception as error:  # the Rust side raises its own kinds
-            raise ModelError(
-                f"{folder}: max_seq_length {max_length} or truncation_side {side!r} "
-                f"does not suit the tokenizer: {error}"
-            ) from error
+        _truncate(engine, max_length, companion)
         _check_probe(engine, folder, vocab_size)
         return cls(engine, max_length)
 
@@ -119,6 +112,21 @@ def _max_length(settings: Config, companion: Config, positions: Positions) -> in
     if "max_seq_length" in settings:
         return min(settings.integer("max_seq_length"), limit)
     return min(companion.integer("model_max_length", limit), limit)
+
+
+def _truncate(engine: Any, max_length: int, companion: Config) -> None:  # noqa: ANN401 - untyped
+    side = companion.text("truncation_side", "right")
+    if side not in ("left", "right"):
+        raise ModelError(
+            f"{companion.path}: 'truncation_side' must be 'left' or 'right', got {side!r}"
+        )
+    special = engine.num_special_tokens_to_add(False)
+    if max_length <= special:  # the engine would then not truncate at all
+        raise ModelError(
+            f"{companion.path.parent}: max_seq_length must leave room for more than the {special} "
+            f"special tokens, got {max_length}"
+        )
+    engine.enable_truncation(max_length, direction=side)
 
 
 def _check_probe(engine: Any, folder: Path, vocab_size: int) -> None:  # noqa: ANN401 - untyped

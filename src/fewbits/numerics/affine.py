@@ -89,17 +89,17 @@ def quantize(
 ) -> Codes:
     """Return codes (n, d), int8 where symmetric and uint8 otherwise; what does not fit saturates.
 
-    codes = clip(round(x / scale) + zero_point), the quotient in float32, ties to even; with
-    rounding="stochastic", round(t) = floor(t + u) where u is keyed on (seed, row).
+    codes = clip(round(x / scale) + zero_point), the quotient in float32, ties to even; where
+    stochastic, round(t) = floor(t + u), u keyed on (seed, row).
 
     Args:
         x: (n, d) finite floats.
         scale: positive floats, shaped by the rule of this module.
         zero_point: integers that broadcast with `scale`; 0 where symmetric.
-        bits: 2..8 symmetric, 1..8 asymmetric.
-        symmetric: signed codes around 0, or unsigned ones.
-        rounding: "nearest" or "stochastic".
-        seed: key of the stochastic noise.
+        bits: 2..8 symmetric (signed codes around 0), 1..8 asymmetric (unsigned codes).
+        symmetric: which of the two forms.
+        rounding: "nearest", or "stochastic" with noise keyed on `seed`.
+        seed: 0 <= seed < 2^64.
 
     Raises:
         InputError: any argument out of its range or shape.
@@ -108,8 +108,7 @@ def quantize(
     lowest, highest = code_range(bits, symmetric)
     if rounding not in ("nearest", "stochastic"):
         raise InputError(f"rounding must be 'nearest' or 'stochastic', got {rounding!r}")
-    steps, zero = _as_params(scale, zero_point, rows.shape, (lowest, highest))
-    _refuse_zero(steps)
+    steps, zero = _as_divisor(scale, zero_point, rows.shape, (lowest, highest))
     levels = rows / steps
     if rounding == "stochastic":
         levels = stochastic(levels, noise(rows, seed))
@@ -165,8 +164,7 @@ def clipped_fraction(
     """Return the share of values, 0 to 1, whose nearest level lies beyond the last code."""
     rows = as_matrix(x)
     lowest, highest = code_range(bits, symmetric)
-    steps, zero = _as_params(scale, zero_point, rows.shape, (lowest, highest))
-    _refuse_zero(steps)
+    steps, zero = _as_divisor(scale, zero_point, rows.shape, (lowest, highest))
     levels = np.rint(rows / steps) + zero
     outside = np.count_nonzero(levels < lowest) + np.count_nonzero(levels > highest)
     return outside / max(1, rows.size)
@@ -207,9 +205,13 @@ def _as_params(
     )
 
 
-def _refuse_zero(steps: Floats) -> None:
+def _as_divisor(
+    scale: ArrayLike, zero_point: ArrayLike, shape: tuple[int, ...], limits: tuple[int, int]
+) -> tuple[Floats, Floats]:
+    steps, zero = _as_params(scale, zero_point, shape, limits)
     if not np.all(steps > 0):
         raise InputError("scale must be positive to divide by; take it from qparams(low, high)")
+    return steps, zero
 
 
 def _fit_shape(params: Floats, shape: tuple[int, ...], name: str) -> Floats:

@@ -20,6 +20,7 @@ from fewbits.errors import InputError
 _SWEEPS = 30  # of Lloyd's iteration, after which Newton's converges from every start tried
 _NEWTON = 50
 _MAX_FIT_SWEEPS = 300
+_CUTS = 256  # of each of two kinds
 
 Values = NDArray[np.float64]
 
@@ -40,9 +41,9 @@ def lloyd_max(levels: int) -> tuple[Floats, Floats]:
 def lloyd_max_fit(samples: ArrayLike, levels: int) -> tuple[Floats, Floats]:
     """Return (centroids, thresholds) fitted to the data by Lloyd's iteration; float32.
 
-    Starts from the quantiles and from the scaled `lloyd_max` levels, iterates each until no sample
-    changes its cell (at most 300 sweeps) and keeps the one of less error: a local optimum. A cell
-    that no sample falls into keeps its centroid.
+    Starts from the best of all codebooks whose cells end at some 500 candidate cuts (quantiles and
+    even steps), found by dynamic programming: for at most 256 samples that is the global optimum.
+    Then iterates until no sample changes its cell (at most 300 sweeps).
 
     Args:
         samples: (n, d) finite floats, taken as one set of n * d numbers.
@@ -55,14 +56,11 @@ def lloyd_max_fit(samples: ArrayLike, levels: int) -> tuple[Floats, Floats]:
     values = np.sort(as_matrix(samples, "samples"), axis=None).astype(np.float64)
     if not values.size:
         raise InputError("samples must hold at least one number")
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    normal, _ = _lloyd_max(count)
-    starts = (
-        np.quantile(values, (np.arange(count) + 0.5) / count),
-        values.mean() + values.std() * normal.astype(np.float64),
-    )
-    fitted = [_iterate(values, sums, np.asarray(start)) for start in starts]
-    centroids = min(fitted, key=lambda book: _distortion(values, sums, book))
+    middle = values.mean()  # sums of squares cancel less around it
+    centred = values - middle
+    sums = np.concatenate([[0.0], np.cumsum(centred)])
+    start = _best_cells(centred, sums, count)
+    centroids = _iterate(centred, sums, start) + middle
     return centroids.astype(np.float32), _midpoints(centroids).astype(np.float32)
 
 
@@ -168,8 +166,29 @@ def _cells(values: Values, book: Values) -> NDArray[np.int64]:
     return np.concatenate([[0], inner, [len(values)]])
 
 
-def _iterate(values: Values, sums: Values, book: Values) -> Values:
-    cells = _cells(values, book)
+def _best_cells(values: Values, sums: Values, levels: int) -> NDArray[np.int64]:
+    """Return the cell borders of least squared error among the candidate cuts, ascending."""
+    n = len(values)
+    even = np.searchsorted(values, np.linspace(values[0], values[-1], _CUTS + 1))
+    cuts = np.unique(np.concatenate([np.linspace(0, n, _CUTS + 1).astype(np.int64), even]))
+    squares = np.concatenate([[0.0], np.cumsum(values * values)])[cuts]
+    sizes = np.subtract.outer(cuts, cuts).T  # [i, j]: samples from cut i to cut j
+    totals = np.subtract.outer(sums[cuts], sums[cuts]).T
+    cost = np.subtract.outer(squares, squares).T - totals**2 / np.maximum(sizes, 1)
+    cost[sizes < 0] = np.inf
+    least, choices = cost[0], []
+    for _ in range(levels - 1):
+        trials = least[:, None] + cost
+        choices.append(np.argmin(trials, axis=0))
+        least = np.take_along_axis(trials, choices[-1][None], axis=0)[0]
+    borders = [len(cuts) - 1]
+    for choice in reversed(choices):
+        borders.append(int(choice[borders[-1]]))
+    return cuts[[0, *reversed(borders)]]
+
+
+def _iterate(values: Values, sums: Values, cells: NDArray[np.int64]) -> Values:
+    book = values[np.minimum(cells[:-1], len(values) - 1)]  # what an empty cell keeps
     for _ in range(_MAX_FIT_SWEEPS):
         sizes = np.diff(cells)
         means = np.diff(sums[cells]) / np.maximum(sizes, 1)
@@ -179,12 +198,6 @@ def _iterate(values: Values, sums: Values, book: Values) -> Values:
             break
         cells = moved
     return book
-
-
-def _distortion(values: Values, sums: Values, book: Values) -> float:
-    cells = _cells(values, book)
-    # sum (x - c)^2 without its constant part sum x^2
-    return float(np.sum(np.diff(cells) * book**2 - 2 * book * np.diff(sums[cells])))
 
 
 def _as_levels(levels: int) -> int:

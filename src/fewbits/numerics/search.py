@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from fewbits.numerics.histogram import Histogram
 
 Values = NDArray[np.float64]
-Bounds = tuple[Values, Values]
 Loss = Callable[[Values], Values]
 
 # A first pass in ratios of 1.12 down to 1/118 of the extremes, then finer ones around the best.
@@ -49,8 +48,8 @@ def best_symmetric(histogram: Histogram, limits: tuple[int, int]) -> Values:
 def best_asymmetric(histogram: Histogram, limits: tuple[int, int]) -> tuple[Values, Values]:
     """Return the best (low, high) per channel, 0 included, for the codes 0..kmax.
 
-    Both ends shrink together first, by one ratio or to one magnitude, whichever is better; then
-    each in turn while the other is held. A descent, not all pairs.
+    Both ends shrink together first, by one ratio, then each in turn while the other is held: a
+    descent, not all pairs.
     """
     half = histogram.bins // 2
     least, most = histogram.low / histogram.widths, histogram.high / histogram.widths
@@ -70,23 +69,12 @@ def best_asymmetric(histogram: Histogram, limits: tuple[int, int]) -> tuple[Valu
     def of_bottom(top: Values, ratio: Values) -> Values:
         return loss(ratio * low, top)
 
-    bottom, top = _shrink(loss, low, high)
+    ratio = _search(lambda both: loss(both * low, both * high), np.ones_like(low))
+    bottom, top = ratio * low, ratio * high
     for search in (_search, _refine, _refine):
         top = high * search(partial(of_top, bottom), _share(top, high))
         bottom = low * search(partial(of_bottom, top), _share(bottom, low))
     return bottom * histogram.widths, top * histogram.widths
-
-
-def _shrink(loss: Callable[[Values, Values], Values], low: Values, high: Values) -> Bounds:
-    """Return both ends shrunk by one ratio, or cut at one magnitude: what costs less."""
-    reach, full = np.maximum(-low, high), np.ones_like(high)
-    ratio = _search(lambda r: loss(r * low, r * high), full)
-    cut = reach * _search(
-        lambda r: loss(np.maximum(low, -r * reach), np.minimum(high, r * reach)), full
-    )
-    scaled, clipped = (ratio * low, ratio * high), (np.maximum(low, -cut), np.minimum(high, cut))
-    better = loss(*clipped) < loss(*scaled)
-    return np.where(better, clipped[0], scaled[0]), np.where(better, clipped[1], scaled[1])
 
 
 def _share(part: Values, whole: Values) -> Values:

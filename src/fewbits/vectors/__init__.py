@@ -2,6 +2,7 @@
 
 from fewbits.vectors.binary import Binary
 from fewbits.vectors.float16 import Float16
+from fewbits.vectors.index import Hits, Index
 from fewbits.vectors.int4 import Int4
 from fewbits.vectors.int8 import Int8
 from fewbits.vectors.kernels import set_simd_level, simd_level, simd_levels
@@ -11,6 +12,8 @@ from fewbits.vectors.ternary import Ternary
 __all__ = [
     "Binary",
     "Float16",
+    "Hits",
+    "Index",
     "Int4",
     "Int8",
     "Quantizer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +94,8 @@ def load(folder: Path) -> tuple[bytes, Manifest]:
     path = folder / NAME
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            # read(n) takes n bytes of memory first, so ask for what is there.
+            raw = file.read(min(os.fstat(file.fileno()).st_size, MAX_BYTES) + 1)
     except OSError as error:
         raise storage_error(
             f"no index can be opened at {path}", error, "nothing was read"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,11 +24,18 @@ def _exact(q, x, metric):
 class Identity:
     metric: str = "cosine"
     name = "identity"
-    fitted_on: object = None
+    fitted_on: object = field(default=None, init=False)
 
     def fit(self, x):
         self.fitted_on = np.asarray(x)
         return self
+
+    @property
+    def calibration_rows(self):
+        return None if self.fitted_on is None else len(self.fitted_on)
+
+    def params(self):
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
 
     @property
     def code_size(self):

@@ -124,6 +124,13 @@ def test_decoding_is_within_half_a_step_inside_the_range(x, grain, bits, symmetr
     assert (np.abs(decoded - x) <= step * 0.50001).all()
 
 
+@pytest.mark.parametrize(("zero_point", "symmetric"), [(0, True), (10, False), (11, False)])
+def test_quotients_halfway_go_to_the_even_level(zero_point, symmetric):
+    x = np.float32([[0.25, 0.75, 1.25, -0.25, -0.75, -1.25]])
+    codes = quantize(x, 0.5, zero_point, bits=8, symmetric=symmetric).astype(int)
+    assert (codes - zero_point).tolist() == [[0, 2, 2, 0, -2, -2]]
+
+
 @pytest.mark.parametrize("grain", GRAINS)
 @pytest.mark.parametrize(("bits", "symmetric"), FORMS)
 def test_codes_agree_with_a_loop_in_python(x, grain, bits, symmetric):

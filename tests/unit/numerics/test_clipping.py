@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from fewbits.numerics import fake_quantize, observer, qparams
+from fewbits.numerics.histogram import Histogram
+from fewbits.numerics.search import _edges, expected_error
 
 FORMS = [(8, True), (8, False), (4, True), (4, False), (3, True), (2, True), (2, False)]
 
@@ -80,6 +82,37 @@ def test_the_asymmetric_mse_clip_agrees_with_brute_force(kind, bits):
     trials = [_error(x, a * least, b * most, bits, False).mean() for a in ratios for b in ratios]
     found = observer("mse").update(x).range(bits=bits, symmetric=False)
     assert _error(x, *found, bits, False).mean() <= min(trials) * 1.02
+
+
+@pytest.mark.parametrize("step", [0.003, 0.05, 0.3, 0.9])
+@pytest.mark.parametrize(("least", "most"), [(-0.7, 1.3), (-1.51, -0.2), (0.1, 1.99), (-1, 1)])
+def test_the_expected_error_of_even_data_is_the_measured_one(least, most, step):
+    x = np.linspace(least, most, 60_001, dtype=np.float32)[:, None]
+    histogram = Histogram(1, 16)
+    histogram.add(x)
+    width = histogram.widths
+    edges, jumps = _edges(histogram.counts, -8, histogram.low / width, histogram.high / width)
+    limits = np.array([-20.0]), np.array([20.0])
+    found = expected_error(edges, jumps, step / width, *limits) * width**2 / len(x)
+    measured = np.mean((x - step * np.clip(np.rint(x / step), -20, 20)) ** 2, dtype=np.float64)
+    assert found[0] == pytest.approx(measured, rel=0.002)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_many_exact_zeros_do_not_move_the_mse_clip(symmetric):
+    x = _data("laplace")
+    full = observer("mse", "dimension").update(x).range(bits=8, symmetric=symmetric)
+    padded = np.concatenate([x, np.zeros((100_000, 6), np.float32)])
+    found = observer("mse", "dimension").update(padded).range(bits=8, symmetric=symmetric)
+    np.testing.assert_array_equal(found, full)
+
+
+@pytest.mark.parametrize("name", ["mse", "entropy", "percentile"])
+@pytest.mark.parametrize("value", [5.0, -5.0, 4.0, 5.0039, 1e-6, -3e14])
+def test_a_constant_channel_is_never_clipped(name, value):
+    x = np.full((30, 1), value, dtype=np.float32)
+    low, high = observer(name, "dimension").update(x).range(bits=8, symmetric=True)
+    assert -low[0] == high[0] == np.abs(x[0, 0])
 
 
 @pytest.mark.parametrize(("bits", "ratio"), [(2, 1.224), (3, 0.6508), (4, 0.3534)])

@@ -88,6 +88,8 @@ def test_merging_leaves_the_other_as_it_was():
     np.testing.assert_array_equal(b.counts, before)
     assert b.exponents.tolist() == [-3]
     assert a.counts.sum() == 3
+    a.merge(_histogram([[0], [0], [1]]))
+    assert a.zeros.tolist() == [2]
     assert (a.low[0], a.high[0]) == (np.float32(-0.1), 1)
 
 

@@ -132,6 +132,13 @@ def test_constant_and_extreme_rows_decode_to_themselves(grid, value, grain, roun
     np.testing.assert_array_equal(dequantize(codes, scale), w)
 
 
+@pytest.mark.parametrize("rounding", ["nearest", "stochastic"])
+def test_the_binary_codes_of_zeros_are_the_low_ones(rounding):
+    codes, scale = binary_xnor(np.zeros((3, 40), np.float32), rounding=rounding)
+    assert (codes == -1).all()
+    assert (scale == 0).all()
+
+
 def test_one_subnormal_among_zeros_stays_finite():
     w = np.zeros((1, 8), dtype=np.float32)
     w[0, 3] = 1e-45

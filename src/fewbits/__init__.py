@@ -1,0 +1,119 @@
+"""fewbits: embedding quantization, end to end.
+
+Makes embedding vectors and models small, searches the small vectors directly, and proves on your
+own data what that costs. Names are loaded when first used; importing this package loads numpy and
+nothing heavier.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from fewbits.errors import (
+        CalibrationWarning,
+        ConflictError,
+        DuplicateIdError,
+        FewbitsError,
+        FormatError,
+        InputError,
+        KernelError,
+        MissingExtraError,
+        ModelError,
+        NotFittedError,
+        StorageError,
+        UnknownIdError,
+    )
+    from fewbits.evaluate import evaluate
+    from fewbits.models import Encoder
+    from fewbits.vectors import (
+        Binary,
+        Float16,
+        Hits,
+        Index,
+        Int4,
+        Int8,
+        Quantizer,
+        Ternary,
+        make_quantizer,
+        quantizer_names,
+        simd_level,
+    )
+
+_HOMES = {
+    "fewbits.errors": (
+        "CalibrationWarning",
+        "ConflictError",
+        "DuplicateIdError",
+        "FewbitsError",
+        "FormatError",
+        "InputError",
+        "KernelError",
+        "MissingExtraError",
+        "ModelError",
+        "NotFittedError",
+        "StorageError",
+        "UnknownIdError",
+    ),
+    "fewbits.evaluate": ("evaluate",),
+    "fewbits.models": ("Encoder",),
+    "fewbits.vectors": (
+        "Binary",
+        "Float16",
+        "Hits",
+        "Index",
+        "Int4",
+        "Int8",
+        "Quantizer",
+        "Ternary",
+        "make_quantizer",
+        "quantizer_names",
+        "simd_level",
+    ),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Binary",
+    "CalibrationWarning",
+    "ConflictError",
+    "DuplicateIdError",
+    "Encoder",
+    "FewbitsError",
+    "Float16",
+    "FormatError",
+    "Hits",
+    "Index",
+    "InputError",
+    "Int4",
+    "Int8",
+    "KernelError",
+    "MissingExtraError",
+    "ModelError",
+    "NotFittedError",
+    "Quantizer",
+    "StorageError",
+    "Ternary",
+    "UnknownIdError",
+    "evaluate",
+    "make_quantizer",
+    "quantizer_names",
+    "simd_level",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public object
+    """Load a public name on first use."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'fewbits' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return [*__all__, "__version__"]

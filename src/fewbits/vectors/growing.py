@@ -1,0 +1,46 @@
+"""Arrays that grow by doubling, so that adding one row at a time stays cheap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Growing:
+    """A one- or two-dimensional array with room at its end.
+
+    `view` returns the rows so far. A view stays valid and unchanged while rows are appended: they
+    go behind it, or into a larger copy.
+    """
+
+    def __init__(self, rows: NDArray[Any]) -> None:
+        """Start from rows, not copied until the first append needs room."""
+        self._buffer = rows
+        self._n = len(rows)
+
+    def __len__(self) -> int:
+        """Rows so far."""
+        return self._n
+
+    @property
+    def view(self) -> NDArray[Any]:
+        """The rows so far, not a copy."""
+        return self._buffer[: self._n]
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows of the same width and dtype."""
+        end = self._n + len(rows)
+        if end > len(self._buffer) or not self._buffer.flags.writeable:
+            larger = np.empty((max(end, 2 * self._n, 64), *rows.shape[1:]), dtype=rows.dtype)
+            larger[: self._n] = self.view
+            self._buffer = larger
+        self._buffer[self._n : end] = rows
+        self._n = end
+
+    def truncate(self, n: int) -> None:
+        """Forget the rows from n on; memory is kept for the next ones."""
+        self._n = min(self._n, n)
+        # What lies behind may be in somebody's older view: never write there again.
+        self._buffer = self._buffer[: self._n]

@@ -1,0 +1,108 @@
+"""One `Index.add`: encodes block by block, and takes everything back if it fails midway."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import numpy as np
+
+from fewbits.arrays import Floats
+from fewbits.errors import InputError
+from fewbits.vectors.ids import IdArray
+from fewbits.vectors.quantizer import Quantizer
+from fewbits.vectors.segments import Segments
+
+_CLIP_SAMPLE = 256  # rows per block that clipping is measured on
+
+
+class Ingest:
+    """A transaction on segments and quantizers.
+
+    Attributes:
+        first_row: global number of the first row added.
+        clipped: share of values outside the range of the codes, over `sampled` rows.
+    """
+
+    def __init__(self, segments: Segments, tiers: list[Quantizer]) -> None:
+        """Remember the state to go back to."""
+        self._segments = segments
+        self._tiers = tiers
+        self._before = [quantizer.state() for quantizer in tiers]
+        self._mark = segments.mark()
+        self.first_row = segments.rows
+        self.clipped = 0.0
+        self.sampled = 0
+
+    def __enter__(self) -> Ingest:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Undo everything if the block failed."""
+        if error is None:
+            return
+        self._segments.rollback(self._mark)
+        for quantizer, state in zip(self._tiers, self._before, strict=True):
+            quantizer.with_state(state)
+
+    def calibrate(self, x: object) -> None:
+        """Fit what is not fitted on a sample of all of x, where x is an array."""
+        if hasattr(x, "__array__") or isinstance(x, (list, tuple)):
+            for quantizer in self._tiers:
+                if not quantizer.fitted and len(np.asarray(x)):
+                    quantizer.fit(np.asarray(x))
+
+    def take(self, block: Floats, names: IdArray | None, threads: int | None) -> None:
+        """Encode one gated block and append it; `names` are the ids of the whole call."""
+        self._prepare(block)
+        begin = self._segments.rows - self.first_row
+        ids = self._ids(names, begin, len(block))
+        if len(block) == 0:
+            return
+        encoded = [quantizer.encode(block, threads=threads) for quantizer in self._tiers]
+        self._watch(block)
+        self._segments.append(encoded[0], encoded[1] if len(encoded) == 2 else None, ids)
+
+    def finish(self, names: IdArray | None) -> IdArray:
+        """Return the ids of all rows added, after checking that there are as many as rows."""
+        added = self._segments.rows - self.first_row
+        if names is None:
+            return self._segments.new_ids(added)
+        if len(names) != added:
+            raise InputError(f"ids must have one entry per row: {len(names)} ids, {added} rows")
+        return names
+
+    def _prepare(self, block: Floats) -> None:
+        for quantizer in self._tiers:
+            if quantizer.dims is not None and block.shape[1] != quantizer.dims:
+                raise InputError(
+                    f"x must have {quantizer.dims} columns as this index has, got {block.shape[1]}"
+                )
+            if not quantizer.fitted and len(block):
+                quantizer.fit(block)
+
+    def _ids(self, names: IdArray | None, begin: int, n: int) -> IdArray:
+        if names is None:
+            ids = self._segments.new_ids(begin + n)
+            return ids[begin:]
+        if begin + n > len(names):
+            raise InputError(
+                f"ids must have one entry per row: {len(names)} ids, at least {begin + n} rows"
+            )
+        return names[begin : begin + n]
+
+    def _watch(self, block: Floats) -> None:
+        measure = getattr(self._tiers[0], "clipped_fraction", None)
+        if measure is None:
+            return
+        chosen = np.linspace(0, len(block) - 1, min(_CLIP_SAMPLE, len(block))).astype(np.int64)
+        share = float(measure(block[np.unique(chosen)]))
+        rows = len(np.unique(chosen))
+        total = self.sampled + rows
+        self.clipped = (self.clipped * self.sampled + share * rows) / total
+        self.sampled = total

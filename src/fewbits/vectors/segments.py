@@ -1,0 +1,208 @@
+"""All rows of an index: segments in order, the id table, tombstones, filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fewbits.arrays import Bytes
+from fewbits.errors import DuplicateIdError, InputError, UnknownIdError
+from fewbits.vectors.ids import IdArray, Rows, as_ids, new_column
+from fewbits.vectors.idtable import ABSENT, IdTable
+from fewbits.vectors.segment import Segment
+
+_SEAL_ROWS = 1 << 18  # a growing segment is closed here, so that growth never copies more
+
+
+class Segments:
+    """Rows in the order in which they were added, numbered from 0 across segments."""
+
+    def __init__(self, segments: Sequence[Segment] = (), next_id: int = 0) -> None:
+        """Take over segments whose starts follow each other."""
+        self.list = list(segments)
+        self.next_id = next_id
+        self._table: IdTable | None = None
+
+    def __len__(self) -> int:
+        """Rows that are not deleted."""
+        return sum(segment.live for segment in self.list)
+
+    def __iter__(self) -> Iterator[Segment]:
+        """Walk segments in row order."""
+        return iter(list(self.list))
+
+    @property
+    def rows(self) -> int:
+        """Rows, deleted ones included."""
+        return self.list[-1].start + len(self.list[-1]) if self.list else 0
+
+    @property
+    def id_kind(self) -> str | None:
+        """"int" or "str"; None before the first row."""
+        return self.list[0].ids.kind if self.list else None
+
+    # Adding.
+
+    def new_ids(self, n: int) -> IdArray:
+        """Return n automatic ids: one more than the largest so far, and on."""
+        if self.id_kind == "str":
+            raise InputError("ids must be given: this index has string ids")
+        return np.arange(self.next_id, self.next_id + n, dtype=np.int64)
+
+    def check_new(self, ids: IdArray) -> None:
+        """Refuse ids of the other kind, or present already.
+
+        Raises:
+            InputError: strings where the index has integers, or the reverse.
+            DuplicateIdError: an id is in the index.
+        """
+        present = np.flatnonzero(self.find(ids) != ABSENT)
+        if len(present):
+            raise DuplicateIdError(
+                f"id {ids[present[0]]!r} is in the index already ({len(present)} of the ids are); "
+                "delete it first, or pass replace=True"
+            )
+
+    def append(self, codes: Bytes, rescore: Bytes | None, ids: IdArray) -> None:
+        """Add rows; the ids were checked. `publish` makes them findable by id."""
+        segment = self._growing(codes, rescore, ids)
+        segment.ids.append(ids)
+        segment.append(codes, rescore)
+
+    def mark(self) -> tuple[int, int]:
+        """Return the present end, for `rollback`."""
+        return self.rows, self.next_id
+
+    def rollback(self, mark: tuple[int, int]) -> None:
+        """Forget the rows added since `mark`."""
+        rows, self.next_id = mark
+        for segment in self.list:
+            if segment.start + len(segment) > rows:
+                segment.truncate(max(0, rows - segment.start))
+        self.list = [s for s in self.list if len(s) or s.entry is not None]
+
+    def publish(self, ids: IdArray, first_row: int) -> None:
+        """Make the rows from first_row on, which have these ids, findable."""
+        if ids.dtype == np.int64 and len(ids):
+            self.next_id = max(self.next_id, int(ids.max()) + 1)
+        if self._table is not None:
+            self._table.add(ids, np.arange(first_row, first_row + len(ids)))
+
+    # Looking up.
+
+    def find(self, ids: IdArray) -> Rows:
+        """Return global rows int64 (len(ids),), -1 where an id is absent."""
+        if self.id_kind is None or len(ids) == 0:
+            return np.full(len(ids), ABSENT, dtype=np.int64)
+        kind = "int" if ids.dtype == np.int64 else "str"
+        if kind != self.id_kind:
+            raise InputError(f"ids must be {self.id_kind} as in this index, got {kind}")
+        if self._table is None:
+            self._table = self._build_table()
+        return self._table.find(ids)
+
+    def require(self, ids: IdArray) -> Rows:
+        """Return the global rows of ids that must all be present.
+
+        Raises:
+            UnknownIdError: naming the first that is not.
+        """
+        rows = self.find(ids)
+        absent = np.flatnonzero(rows == ABSENT)
+        if len(absent):
+            raise UnknownIdError(
+                f"id {ids[absent[0]]!r} is not in the index ({len(absent)} of {len(ids)} are not)"
+            )
+        return rows
+
+    def ids_of(self, rows: Rows) -> IdArray:
+        """Return the ids of global rows, of any shape."""
+        flat = rows.ravel()
+        out = np.empty(flat.shape, dtype=np.int64 if self.id_kind != "str" else object)
+        for segment in self.list:
+            inside = (flat >= segment.start) & (flat < segment.start + len(segment))
+            if inside.any():
+                out[inside] = segment.ids.take(flat[inside] - segment.start)
+        return out.reshape(rows.shape)
+
+    def live_ids(self) -> IdArray:
+        """Return the ids of all live rows, in row order."""
+        parts = [segment.live_ids() for segment in self.list]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+    # Deleting.
+
+    def delete(self, ids: IdArray) -> None:
+        """Mark the rows of present ids as deleted.
+
+        Raises:
+            UnknownIdError: an id is absent; nothing was deleted.
+        """
+        rows = self.require(ids)
+        if self._table is not None:
+            self._table.remove(ids)
+        for segment, local in self._split(np.sort(rows)):
+            segment.delete(local)
+
+    # Filtering.
+
+    def candidates(self, allowed: ArrayLike | set[object] | None) -> list[tuple[Segment, Rows | None]]:
+        """Return segments with the local rows to look at, ascending; None for every row.
+
+        Args:
+            allowed: None; ids (absent ones are ignored); or booleans, one per live row in order.
+        """
+        if allowed is None:
+            every = [(segment, segment.live_rows()) for segment in self]
+            return [(segment, rows) for segment, rows in every if segment.live]
+        rows = self._allowed_rows(allowed)
+        found = [(segment, segment.live_of(local)) for segment, local in self._split(rows)]
+        return [(segment, local) for segment, local in found if len(local)]
+
+    def _allowed_rows(self, allowed: ArrayLike | set[object]) -> Rows:
+        given = allowed if isinstance(allowed, np.ndarray) else None
+        if given is None and isinstance(allowed, (list, tuple)) and len(allowed):
+            given = np.asarray(allowed) if isinstance(allowed[0], (bool, np.bool_)) else None
+        if given is not None and given.dtype == np.bool_:
+            if given.shape != (len(self),):
+                raise InputError(
+                    f"a boolean filter must have one value per row, shape ({len(self)},), "
+                    f"got {given.shape}"
+                )
+            return self._live_global()[given]
+        rows = np.unique(self.find(as_ids(allowed, "filter")))
+        return rows[rows != ABSENT]
+
+    def _live_global(self) -> Rows:
+        parts = []
+        for segment in self.list:
+            rows = segment.live_rows()
+            local = np.arange(len(segment)) if rows is None else rows
+            parts.append(local + segment.start)
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+    def _split(self, rows: Rows) -> Iterator[tuple[Segment, Rows]]:
+        """Cut ascending global rows into local rows per segment."""
+        for segment in self.list:
+            first, last = np.searchsorted(rows, [segment.start, segment.start + len(segment)])
+            if last > first:
+                yield segment, rows[first:last] - segment.start
+
+    def _growing(self, codes: Bytes, rescore: Bytes | None, ids: IdArray) -> Segment:
+        last = self.list[-1] if self.list else None
+        if last is None or last.entry is not None or len(last) >= _SEAL_ROWS:
+            none = None if rescore is None else rescore[:0]
+            last = Segment(self.rows, codes[:0], none, new_column(ids))
+            self.list.append(last)
+        return last
+
+    def _build_table(self) -> IdTable:
+        table = IdTable(lambda row: self.ids_of(np.array([row]))[0])
+        for segment in self.list:
+            rows = segment.live_rows()
+            local = np.arange(len(segment)) if rows is None else rows
+            table.add(segment.ids.take(local), local + segment.start)
+        return table
+
