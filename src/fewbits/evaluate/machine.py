@@ -9,16 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-import fewbits
+from fewbits import vectors
 
 
 def fingerprint() -> dict[str, str | int]:
     """Return CPU name, usable cores, SIMD level, system and versions, as JSON-ready values."""
-    level = getattr(fewbits, "simd_level", None)
     return {
         "cpu": _cpu_name(),
         "cores": _cores(),
-        "simd_level": str(level()) if level is not None else "unknown",
+        "simd_level": vectors.simd_level(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": np.__version__,

@@ -44,8 +44,9 @@ def evaluate(
         x: vectors, shape (n, d), n >= 1; a memory-mapped array is walked, not copied.
         q: queries, shape (nq, d), nq >= 1.
         quantizers: names, (name, parameters) pairs or quantizer objects (copied; one that was
-            fitted keeps its ranges). None takes every registered quantizer and lists those that cannot serve these vectors, with the reason,
-            in `meta["skipped"]`; one that was asked for raises.
+            fitted keeps its ranges). None takes every registered quantizer and lists those that
+            cannot serve these vectors, with the reason, in `meta["skipped"]`; one that was asked
+            for raises.
         metric: "cosine", "ip" or "l2".
         k: neighbours per query; recall and nDCG are cut there.
         rescore: the second copy that candidates are rescored from, or None for none.

@@ -74,8 +74,9 @@ summary span { font-weight: 400; color: var(--soft); }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.15rem 1.2rem;
   font-size: 0.9rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 48rem) { figure > svg.wide { display: none; }
+  figure > svg.narrow { display: block; max-width: 30rem; margin: 0 auto; } }
 @media (max-width: 42rem) { main { padding: 1.75rem 1rem 3rem; } h1 { font-size: 1.6rem; }
-  figure > svg.wide { display: none; } figure > svg.narrow { display: block; }
   .pair { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; }
   dd { margin-bottom: 0.5rem; } }
 @media print { .scroll { overflow: visible; } main { max-width: none; } }

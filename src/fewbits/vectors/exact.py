@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from fewbits.arrays import Floats, as_matrix
 from fewbits.errors import InputError
 from fewbits.vectors.form import Metric
-from fewbits.vectors.ids import IdArray, Rows
+from fewbits.vectors.ids import IdArray
 
 # A float array indexed by integer ids, or a function from ids to float vectors.
 Originals: TypeAlias = "ArrayLike | Callable[[IdArray], ArrayLike]"
@@ -38,25 +38,27 @@ def fetch(originals: Any, ids: IdArray, dims: int) -> Floats:  # noqa: ANN401 - 
     return as_matrix(array[ids], "originals", dims=dims)
 
 
-def exact_scores(q: Floats, x: Floats, metric: Metric) -> Floats:
-    """Return float32 scores of queries q (nq, d) and candidates x (nq, m, d), shape (nq, m)."""
+def dense_scores(q: Floats, x: Floats, metric: Metric) -> Floats:
+    """Return float32 scores (nq, n) of queries (nq, d) and vectors (n, d), computed in float64.
+
+    cosine: <q, x> / (|q| |x|), 0 where either is zero; ip: <q, x>; l2: -|q - x|^2.
+    """
     wide, far = q.astype(np.float64), x.astype(np.float64)
+    dots = wide @ far.T
+    squares_q = np.einsum("ij,ij->i", wide, wide)[:, None]
+    squares_x = np.einsum("ij,ij->i", far, far)[None, :]
     if metric == "l2":
-        gaps = wide[:, None, :] - far
-        return -np.einsum("ijk,ijk->ij", gaps, gaps).astype(np.float32)
-    dots = np.einsum("ik,ijk->ij", wide, far)
-    if metric == "cosine":
-        norms = np.linalg.norm(wide, axis=1)[:, None] * np.linalg.norm(far, axis=2)
+        dots = np.minimum(2.0 * dots - squares_q - squares_x, 0.0)
+    elif metric == "cosine":
+        norms = np.sqrt(squares_q * squares_x)
         dots = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
-    return dots.astype(np.float32)
+    return np.asarray(dots, dtype=np.float32)
 
 
-def rescore_exactly(
-    q: Floats, rows: Rows, ids: IdArray, originals: Any, metric: Metric  # noqa: ANN401
-) -> Floats:
-    """Return float32 (nq, m), the exact scores of candidate rows whose ids are given."""
-    scores = np.empty(rows.shape, dtype=np.float32)
+def rescore_exactly(q: Floats, ids: IdArray, originals: Any, metric: Metric) -> Floats:  # noqa: ANN401
+    """Return float32 (nq, m), the exact scores of the candidates ids[i, :] of each query."""
+    scores = np.empty(ids.shape, dtype=np.float32)
     for i in range(len(q)):
         x = fetch(originals, ids[i], q.shape[1])
-        scores[i] = exact_scores(q[i : i + 1], x[None], metric)[0]
+        scores[i] = dense_scores(q[i : i + 1], x, metric)[0]
     return scores

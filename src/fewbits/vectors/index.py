@@ -18,11 +18,14 @@ from fewbits.vectors.ids import IdArray, Rows, as_ids, refuse_duplicates
 from fewbits.vectors.ingest import Ingest
 from fewbits.vectors.kernels import simd_level
 from fewbits.vectors.quantizer import Quantizer, make_quantizer
+from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.segments import Segments
 from fewbits.vectors.twotier import TwoTier
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_FIT_ROWS = 32_768  # calibration rows kept of whatever `fit` is given
 
 
 class Hits(NamedTuple):
@@ -71,9 +74,9 @@ class Index:
         """
         if self._segments.rows:
             raise InputError("fit must come before the first add; start a new Index to fit again")
-        again = x if isinstance(x, np.ndarray) or not hasattr(x, "__next__") else list(x)
+        sample = draw_sample(x, _FIT_ROWS)
         for quantizer in self._tiers():
-            quantizer.fit(again)
+            quantizer.fit(sample)
         return self
 
     def add(
@@ -149,7 +152,7 @@ class Index:
         q: ArrayLike,
         k: int = 10,
         *,
-        filter: Any = None,  # noqa: A002, ANN401 - the field's word
+        filter: Any = None,  # noqa: ANN401 - the field's word
         oversample: float | None = None,
         originals: Any = None,  # noqa: ANN401 - array or function, see below
         threads: int | None = None,
@@ -261,7 +264,9 @@ class Index:
             InputError: nothing was added yet, or the folder holds something else.
         """
         if self.dims is None:
-            raise InputError("this index is empty and has no dimensions yet: add vectors, then save")
+            raise InputError(
+                "this index is empty and has no dimensions yet: add vectors, then save"
+            )
         about = {"metric": self._codes.metric, "clipped": list(self._clipped)}
         self._saved = persist.save(
             folder, self._codes, self._rescore, self._segments, about, self._saved
@@ -315,9 +320,7 @@ def _bound(quantizer: str | Quantizer, metric: Metric | None, name: str) -> Quan
     if isinstance(quantizer, str):
         return make_quantizer(quantizer, **({} if metric is None else {"metric": metric}))
     if not isinstance(quantizer, Quantizer):
-        raise InputError(
-            f"{name} must be a name or a Quantizer, got {type(quantizer).__name__}"
-        )
+        raise InputError(f"{name} must be a name or a Quantizer, got {type(quantizer).__name__}")
     if metric in (None, quantizer.metric):
         return dataclasses.replace(quantizer).with_state(quantizer.state())
     if quantizer.calibration_rows is not None:

@@ -112,9 +112,7 @@ def _cached_layout(
 
 def _layout(form: LinearForm) -> _native.Layout:
     packing = _PACKINGS[form.packing]
-    return _cached_layout(
-        packing, form.d, form.gain, form.alpha, form.beta, form.nu, form.hamming
-    )
+    return _cached_layout(packing, form.d, form.gain, form.alpha, form.beta, form.nu, form.hamming)
 
 
 def _prepared(queries: Queries, form: LinearForm) -> _native.Queries:

@@ -85,9 +85,7 @@ class LinearQuantizer(Quantizer):
         if self.dynamic:
             self.granularity = "vector"
         if self.rounding not in ("nearest", "stochastic"):
-            raise InputError(
-                f"rounding must be 'nearest' or 'stochastic', got {self.rounding!r}"
-            )
+            raise InputError(f"rounding must be 'nearest' or 'stochastic', got {self.rounding!r}")
         as_count(self.seed, "seed")
         center, correct = self._defaults
         if self.center is None:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fewbits.arrays import Bytes, Floats, as_count, as_matrix, as_queries
 from fewbits.errors import CalibrationWarning, InputError, NotFittedError
+from fewbits.vectors.exact import dense_scores
 from fewbits.vectors.form import METRICS, Metric
 from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.topk import best_of_blocks
@@ -127,9 +128,7 @@ class Quantizer(ABC):
         """
         return self._decode(self.as_codes(codes))
 
-    def score(
-        self, q: ArrayLike, codes: NDArray[np.uint8], *, threads: int | None = 1
-    ) -> Floats:
+    def score(self, q: ArrayLike, codes: NDArray[np.uint8], *, threads: int | None = 1) -> Floats:
         """Return scores in units of the metric, higher is better: float32 (nq, n), or (n,).
 
         cosine: the cosine; ip: the inner product; l2: -|q - x|^2.
@@ -187,7 +186,9 @@ class Quantizer(ABC):
             NotFittedError: the number of dimensions is not known yet.
         """
         if self.dims is None:
-            raise NotFittedError(f"{self.name} does not know its dimensions yet: fit or encode first")
+            raise NotFittedError(
+                f"{self.name} does not know its dimensions yet: fit or encode first"
+            )
         return self._code_size(self.dims)
 
     @property
@@ -264,17 +265,7 @@ class Quantizer(ABC):
 
     def _score(self, q: Floats, codes: Bytes, threads: int | None) -> Floats:
         """Score through decoding: correct for every quantizer, fast for none."""
-        x = self._decode(codes).astype(np.float64)
-        wide = q.astype(np.float64)
-        if self.metric == "l2":
-            gaps = wide[:, None, :] - x[None, :, :] if len(q) * x.size < 1 << 22 else None
-            if gaps is not None:
-                return -np.einsum("ijk,ijk->ij", gaps, gaps).astype(np.float32)
-            squares = np.einsum("ij,ij->i", x, x) + np.einsum("ij,ij->i", wide, wide)[:, None]
-            return (2.0 * wide @ x.T - squares).astype(np.float32)
-        if self.metric == "cosine":
-            wide = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-300)
-        return (wide @ x.T).astype(np.float32)
+        return dense_scores(q, self._decode(codes), self.metric)
 
     def _search(
         self,

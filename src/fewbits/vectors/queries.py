@@ -49,9 +49,7 @@ def prepare(q: Floats, form: LinearForm) -> Queries:
         none = np.empty((len(q), 1, 0), np.int8)
         zeros = np.zeros((len(q), 1))
         dense = (factor * wide).astype(np.float32)
-        return Queries(
-            none, dense, zeros.astype(np.float32), zeros.astype(np.int32), t, gamma
-        )
+        return Queries(none, dense, zeros.astype(np.float32), zeros.astype(np.int32), t, gamma)
     if form.hamming:
         plane, weight, base = _bits(wide, form, factor)
     else:

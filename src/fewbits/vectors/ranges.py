@@ -54,7 +54,7 @@ def learn_affine(
 
 def channel_mean(values: Floats, granularity: str) -> Floats:
     """Return the mean over calibration rows of values (n, d), per channel, expanded to (d,)."""
-    n, d = values.shape
+    d = values.shape[1]
     channels = Granularity.parse(granularity).channels(d)
     means = values.mean(axis=0, dtype=np.float64).reshape(channels, -1).mean(axis=1)
     return np.ascontiguousarray(np.repeat(means, d // channels), dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,7 +35,7 @@ def draw_sample(x: ArrayLike | Iterable[ArrayLike], limit: int) -> Floats:
     return np.empty((0, 1), dtype=np.float32) if kept is None else kept
 
 
-def _of_array(x: ArrayLike, limit: int) -> Floats:
+def _of_array(x: Any, limit: int) -> Floats:  # noqa: ANN401 - any array-like
     raw = np.asarray(x)
     if raw.ndim != 2 or len(raw) <= (limit := min(limit, _row_limit(raw.shape[1]))):
         return as_matrix(raw if raw.size else x)

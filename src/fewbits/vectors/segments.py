@@ -40,7 +40,7 @@ class Segments:
 
     @property
     def id_kind(self) -> str | None:
-        """"int" or "str"; None before the first row."""
+        """Either "int" or "str"; None before the first row."""
         return self.list[0].ids.kind if self.list else None
 
     # Adding.
@@ -148,7 +148,9 @@ class Segments:
 
     # Filtering.
 
-    def candidates(self, allowed: ArrayLike | set[object] | None) -> list[tuple[Segment, Rows | None]]:
+    def candidates(
+        self, allowed: ArrayLike | set[object] | None
+    ) -> list[tuple[Segment, Rows | None]]:
         """Return segments with the local rows to look at, ascending; None for every row.
 
         Args:
@@ -173,7 +175,7 @@ class Segments:
                 )
             return self._live_global()[given]
         rows = np.unique(self.find(as_ids(allowed, "filter")))
-        return rows[rows != ABSENT]
+        return np.asarray(rows[rows != ABSENT])
 
     def _live_global(self) -> Rows:
         parts = []
@@ -205,4 +207,3 @@ class Segments:
             local = np.arange(len(segment)) if rows is None else rows
             table.add(segment.ids.take(local), local + segment.start)
         return table
-

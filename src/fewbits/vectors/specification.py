@@ -91,7 +91,8 @@ def _round(r: Floats, step: Floats, zero: Floats, form: LinearForm, seed: int | 
     limit = np.float32(ALPHA_LIMIT)
     ratio = np.clip(r / step, -limit, limit)
     levels = np.rint(ratio) if seed is None else stochastic(ratio, noise(r, seed))
-    return np.clip(levels + zero, np.float32(form.low), np.float32(form.high)).astype(np.float32)
+    stored: Floats = np.clip(levels + zero, np.float32(form.low), np.float32(form.high))
+    return stored.astype(np.float32, copy=False)
 
 
 def _round_sign(r: Floats, step: Floats, form: LinearForm, seed: int | None) -> Floats:
@@ -224,7 +225,7 @@ def score(queries: Queries, codes: Bytes, form: LinearForm) -> Floats:
         v = v + beta * queries.t[:, None]
     if form.nu:
         v = v - nu
-    return v + queries.gamma[:, None]
+    return np.asarray(v + queries.gamma[:, None], dtype=np.float32)
 
 
 def _dots(queries: Queries, codes: Bytes, form: LinearForm) -> Floats:
@@ -232,7 +233,7 @@ def _dots(queries: Queries, codes: Bytes, form: LinearForm) -> Floats:
     if form.hamming:
         bits = np.unpackbits(queries.plane[:, 0].view(np.uint8), axis=1, count=form.d)
         differences = (bits[:, None, :] != stored[None, :, :]).sum(axis=2)
-        return (form.d - 2 * differences).astype(np.float32) * queries.weight
+        return np.multiply((form.d - 2 * differences).astype(np.float32), queries.weight)
     v = np.zeros((len(queries.plane), len(codes)), dtype=np.float32)
     for p in range(queries.plane.shape[1]):
         raw = queries.plane[:, p].astype(np.int64) @ stored.T

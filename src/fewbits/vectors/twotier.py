@@ -59,14 +59,19 @@ class TwoTier:
         return float(oversample)
 
     def run(
-        self, q: Floats, k: int, factor: float, segments: Segments, allowed: Any  # noqa: ANN401
+        self,
+        q: Floats,
+        k: int,
+        factor: float,
+        segments: Segments,
+        allowed: Any,  # noqa: ANN401
     ) -> tuple[Floats, IdArray]:
         """Return (scores, ids) of the k best, each (nq, min(k, rows allowed))."""
         parts = segments.candidates(allowed)
         scores, rows = self._scan(q, math.ceil(k * factor), parts)
         if self._originals is not None:
             ids = segments.ids_of(rows)
-            scores = rescore_exactly(q, rows, ids, self._originals, self._codes.metric)
+            scores = rescore_exactly(q, ids, self._originals, self._codes.metric)
         elif factor > 1:
             scores = self._score_again(q, rows, parts)
         scores, rows = best(scores, rows, k)
