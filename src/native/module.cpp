@@ -33,82 +33,47 @@ T* fresh(size_t count, nb::capsule& owner) {
   return data;
 }
 
-Packing packing_of(int packing) {
-  require(packing >= 0 && packing <= 4, "packing must be 0 to 4");
-  return static_cast<Packing>(packing);
-}
+// Owns a form for Python.
+struct PyForm {
+  Form value;
 
-size_t payload(Packing packing, size_t d) {
-  switch (packing) {
-    case Packing::i8: return d;
-    case Packing::u4: return (d + 1) / 2;
-    case Packing::trit: return (d + 4) / 5;
-    case Packing::b1: return (d + 7) / 8;
-    default: return 2 * d;
+  static FormSettings checked(FormSettings s, int packing, int metric, int step_rule) {
+    require(s.d >= 1 && s.d <= 65535, "d must be 1 to 65,535");
+    require(packing >= 0 && packing <= 4, "packing must be 0 to 4");
+    require(metric >= 0 && metric <= 2, "metric must be 0 to 2");
+    require(step_rule >= 0 && step_rule <= 2, "step_rule must be 0 to 2");
+    require(s.planes == 1 || s.planes == 2, "planes must be 1 or 2");
+    s.packing = static_cast<Packing>(packing);
+    s.metric = static_cast<Metric>(metric);
+    s.step_rule = static_cast<Step>(step_rule);
+    require(!s.hamming || s.packing == Packing::b1, "hamming needs 1-bit codes");
+    return s;
   }
-}
 
-struct PyLayout {
-  Layout value;
-
-  PyLayout(int packing, size_t d, int gain, bool alpha, bool beta, bool nu, bool hamming) {
-    require(d >= 1 && d <= 65535, "d must be 1 to 65,535");
-    value.packing = packing_of(packing);
-    require(!hamming || value.packing == Packing::b1, "hamming needs 1-bit codes");
-    value.hamming = hamming;
-    value.d = d;
-    value.gain = gain;
-    value.factors.offset = payload(value.packing, d);
-    value.factors.alpha = alpha;
-    value.factors.beta = beta;
-    value.factors.nu = nu;
-    value.stride = value.factors.offset + 4 * (size_t{alpha} + size_t{beta} + size_t{nu});
+  static const float* sized(const In<float, 1>& values, size_t d) {
+    require(values.shape(0) == d, "mean, step and zero must have d values");
+    return values.data();
   }
+
+  PyForm(int packing, int metric, int step_rule, const FormSettings& rest, In<float, 1> mean,
+         In<float, 1> step, In<float, 1> zero)
+      : value(checked(rest, packing, metric, step_rule), sized(mean, rest.d), sized(step, rest.d),
+              sized(zero, rest.d)) {}
 };
 
-Codes codes_of(const PyLayout& layout, const In<uint8_t, 2>& codes) {
-  require(codes.shape(1) == layout.value.stride, "codes have the wrong code_size");
+Codes codes_of(const Form& form, const In<uint8_t, 2>& codes) {
+  require(codes.shape(1) == form.layout().stride, "codes have the wrong code_size");
   return {codes.data(), codes.shape(0)};
 }
 
-struct PyQueries {
-  Layout layout;
-  PreparedQueries value;
+void check_queries(const Form& form, const In<float, 2>& q) {
+  require(q.shape(1) == form.layout().d, "q must have d columns");
+}
 
-  static QueryArrays arrays(const Layout& layout, const In<int8_t, 3>& plane,
-                            const In<float, 2>& dense, const In<float, 2>& weight,
-                            const In<int32_t, 2>& base, const In<float, 1>& t,
-                            const In<float, 1>& gamma) {
-    QueryArrays a;
-    a.n = t.shape(0);
-    a.planes = plane.shape(1);
-    a.plane = plane.data();
-    a.dense = dense.data();
-    a.weight = weight.data();
-    a.base = base.data();
-    a.t = t.data();
-    a.gamma = gamma.data();
-    require(gamma.shape(0) == a.n, "gamma must have one value per query");
-    if (layout.packing == Packing::f16) {
-      require(dense.shape(0) == a.n && dense.shape(1) == layout.d, "dense must be (nq, d)");
-      return a;
-    }
-    const size_t width = layout.hamming ? (layout.d + 7) / 8 : layout.d;
-    require(plane.shape(0) == a.n && plane.shape(2) == width, "planes must be (nq, planes, d)");
-    require(a.planes == 1 || (a.planes == 2 && !layout.hamming), "planes must be 1 or 2");
-    require(weight.shape(0) == a.n && weight.shape(1) == a.planes, "weight must be (nq, planes)");
-    require(base.shape(0) == a.n && base.shape(1) == a.planes, "base must be (nq, planes)");
-    return a;
-  }
-
-  PyQueries(const PyLayout& from, In<int8_t, 3> plane, In<float, 2> dense, In<float, 2> weight,
-            In<int32_t, 2> base, In<float, 1> t, In<float, 1> gamma)
-      : layout(from.value), value(layout, arrays(layout, plane, dense, weight, base, t, gamma)) {}
-};
-
-nb::tuple search_py(const PyLayout& layout, In<uint8_t, 2> codes, const PyQueries& queries,
+nb::tuple search_py(const PyForm& form, In<uint8_t, 2> codes, In<float, 2> q,
                     std::optional<In<int64_t, 1>> allowed, size_t k, size_t threads) {
-  const Codes view = codes_of(layout, codes);
+  const Codes view = codes_of(form.value, codes);
+  check_queries(form.value, q);
   const int64_t* rows = allowed ? allowed->data() : nullptr;
   const size_t n = allowed ? allowed->shape(0) : view.n;
   if (rows != nullptr && n > 0) {
@@ -116,13 +81,14 @@ nb::tuple search_py(const PyLayout& layout, In<uint8_t, 2> codes, const PyQuerie
     for (size_t i = 1; i < n; ++i) require(rows[i - 1] < rows[i], "rows must ascend");
   }
   k = std::min(k, n);
-  const size_t nq = queries.value.size();
+  const size_t nq = q.shape(0);
   nb::capsule score_owner, row_owner;
   float* scores = fresh<float>(nq * k, score_owner);
   int64_t* ids = fresh<int64_t>(nq * k, row_owner);
   {
     nb::gil_scoped_release release;
-    const auto hits = search(layout.value, view, queries.value, rows, n, k, threads);
+    const PreparedQueries queries(form.value, q.data(), nq);
+    const auto hits = search(form.value.layout(), view, queries, rows, n, k, threads);
     for (size_t i = 0; i < nq; ++i) {
       for (size_t c = 0; c < hits[i].size(); ++c) {
         scores[i * k + c] = hits[i][c].score;
@@ -134,22 +100,25 @@ nb::tuple search_py(const PyLayout& layout, In<uint8_t, 2> codes, const PyQuerie
                         Out<int64_t, 2>(ids, {nq, k}, row_owner));
 }
 
-Out<float, 2> score_all_py(const PyLayout& layout, In<uint8_t, 2> codes, const PyQueries& queries,
+Out<float, 2> score_all_py(const PyForm& form, In<uint8_t, 2> codes, In<float, 2> q,
                            size_t threads) {
-  const Codes view = codes_of(layout, codes);
+  const Codes view = codes_of(form.value, codes);
+  check_queries(form.value, q);
   nb::capsule owner;
-  float* out = fresh<float>(queries.value.size() * view.n, owner);
+  float* out = fresh<float>(q.shape(0) * view.n, owner);
   {
     nb::gil_scoped_release release;
-    score_all(layout.value, view, queries.value, threads, out);
+    const PreparedQueries queries(form.value, q.data(), q.shape(0));
+    score_all(form.value.layout(), view, queries, threads, out);
   }
-  return Out<float, 2>(out, {queries.value.size(), view.n}, owner);
+  return Out<float, 2>(out, {q.shape(0), view.n}, owner);
 }
 
-Out<float, 2> score_rows_py(const PyLayout& layout, In<uint8_t, 2> codes, const PyQueries& queries,
+Out<float, 2> score_rows_py(const PyForm& form, In<uint8_t, 2> codes, In<float, 2> q,
                             In<int64_t, 2> rows, size_t threads) {
-  const Codes view = codes_of(layout, codes);
-  require(rows.shape(0) == queries.value.size(), "rows must have one line per query");
+  const Codes view = codes_of(form.value, codes);
+  check_queries(form.value, q);
+  require(rows.shape(0) == q.shape(0), "rows must have one line per query");
   const size_t m = rows.shape(1);
   for (size_t i = 0; i < rows.size(); ++i) {
     require(rows.data()[i] < static_cast<int64_t>(view.n), "rows are out of range");
@@ -158,58 +127,28 @@ Out<float, 2> score_rows_py(const PyLayout& layout, In<uint8_t, 2> codes, const 
   float* out = fresh<float>(rows.size(), owner);
   {
     nb::gil_scoped_release release;
-    score_rows(layout.value, view, queries.value, rows.data(), m, threads, out);
+    const PreparedQueries queries(form.value, q.data(), q.shape(0));
+    score_rows(form.value.layout(), view, queries, rows.data(), m, threads, out);
   }
   return Out<float, 2>(out, {rows.shape(0), m}, owner);
 }
 
-std::vector<float> pad(const In<float, 1>& values, size_t d, float fill) {
-  require(values.shape(0) == d, "mean, step and zero must have d values");
-  std::vector<float> out(padded(d), fill);
-  std::copy(values.data(), values.data() + d, out.begin());
-  return out;
-}
-
-Out<uint8_t, 2> encode_py(const PyLayout& layout, In<float, 2> x, int step_rule, bool normalise,
-                          bool correct, float low, float high, float high_c, double rms_factor,
-                          In<float, 1> mean, In<float, 1> step, In<float, 1> zero,
-                          size_t threads) {
-  const Layout& form = layout.value;
-  require(x.shape(1) == form.d, "x must have d columns");
-  require(step_rule >= 0 && step_rule <= 2, "step_rule must be 0 to 2");
-  EncodePlan plan;
-  plan.packing = form.packing;
-  plan.step_rule = static_cast<Step>(step_rule);
-  plan.d = form.d;
-  plan.stride = form.stride;
-  plan.normalise = normalise;
-  plan.sign = form.packing == Packing::b1;
-  plan.correct = correct;
-  plan.factors = form.factors;
-  plan.low = low;
-  plan.high = high;
-  plan.high_c = high_c;
-  plan.rms_factor = rms_factor;
-  const auto mean_pad = pad(mean, form.d, 0);
-  const auto step_pad = pad(step, form.d, 1);
-  const auto zero_pad = pad(zero, form.d, 0);
-  plan.mean = mean_pad.data();
-  plan.step = step_pad.data();
-  plan.zero = zero_pad.data();
-  const size_t n = x.shape(0);
+Out<uint8_t, 2> encode_py(const PyForm& form, In<float, 2> x, size_t threads) {
+  const size_t d = form.value.layout().d, stride = form.value.layout().stride, n = x.shape(0);
+  require(x.shape(1) == d, "x must have d columns");
   nb::capsule owner;
-  uint8_t* out = fresh<uint8_t>(n * form.stride, owner);
+  uint8_t* out = fresh<uint8_t>(n * stride, owner);
   {
     nb::gil_scoped_release release;
     EncodeFn* const encode = kernels_of(active_level()).encode;
-    const size_t parts = std::max<size_t>(1, std::min(threads, n * form.d >> 18));
+    const size_t parts = std::max<size_t>(1, std::min(threads, n * d >> 18));
     parallel_ranges(n, parts, [&](size_t, size_t begin, size_t end) {
-      std::vector<float> scratch(3 * padded(form.d));
-      encode(x.data() + begin * form.d, end - begin, plan, scratch.data(),
-             out + begin * form.stride);
+      std::vector<float> scratch(3 * padded(d));
+      encode(x.data() + begin * d, end - begin, form.value.plan(), scratch.data(),
+             out + begin * stride);
     });
   }
-  return Out<uint8_t, 2>(out, {n, form.stride}, owner);
+  return Out<uint8_t, 2>(out, {n, stride}, owner);
 }
 
 void set_level_py(const std::string& wanted) {
@@ -233,24 +172,40 @@ NB_MODULE(_native, m) {
   m.def("levels", &levels_py);
   m.def("level", [] { return std::string(name(active_level())); });
   m.def("set_level", &set_level_py, nb::arg("level"));
-  nb::class_<PyLayout>(m, "Layout")
-      .def(nb::init<int, size_t, int, bool, bool, bool, bool>(), nb::arg("packing"), nb::arg("d"),
-           nb::arg("gain"), nb::arg("alpha"), nb::arg("beta"), nb::arg("nu"), nb::arg("hamming"))
-      .def_prop_ro("code_size", [](const PyLayout& l) { return l.value.stride; });
-  nb::class_<PyQueries>(m, "Queries")
-      .def(nb::init<const PyLayout&, In<int8_t, 3>, In<float, 2>, In<float, 2>, In<int32_t, 2>,
-                    In<float, 1>, In<float, 1>>(),
-           nb::arg("layout"), nb::arg("plane").noconvert(), nb::arg("dense").noconvert(),
-           nb::arg("weight").noconvert(), nb::arg("base").noconvert(), nb::arg("t").noconvert(),
-           nb::arg("gamma").noconvert());
-  m.def("search", &search_py, nb::arg("layout"), nb::arg("codes").noconvert(), nb::arg("queries"),
-        nb::arg("rows").noconvert().none(), nb::arg("k"), nb::arg("threads"));
-  m.def("score_all", &score_all_py, nb::arg("layout"), nb::arg("codes").noconvert(),
-        nb::arg("queries"), nb::arg("threads"));
-  m.def("score_rows", &score_rows_py, nb::arg("layout"), nb::arg("codes").noconvert(),
-        nb::arg("queries"), nb::arg("rows").noconvert(), nb::arg("threads"));
-  m.def("encode", &encode_py, nb::arg("layout"), nb::arg("x").noconvert(), nb::arg("step_rule"),
-        nb::arg("normalise"), nb::arg("correct"), nb::arg("low"), nb::arg("high"),
-        nb::arg("high_c"), nb::arg("rms_factor"), nb::arg("mean").noconvert(),
-        nb::arg("step").noconvert(), nb::arg("zero").noconvert(), nb::arg("threads"));
+  nb::class_<PyForm>(m, "Form")
+      .def(
+          "__init__",
+          [](PyForm* self, int packing, int metric, int step_rule, size_t d, int gain, int planes,
+             bool correct, bool hamming, bool alpha, bool beta, bool nu, float low, float high,
+             float high_c, double rms_factor, In<float, 1> mean, In<float, 1> step,
+             In<float, 1> zero) {
+            FormSettings s;
+            s.d = d;
+            s.gain = gain;
+            s.planes = planes;
+            s.correct = correct;
+            s.hamming = hamming;
+            s.alpha = alpha;
+            s.beta = beta;
+            s.nu = nu;
+            s.low = low;
+            s.high = high;
+            s.high_c = high_c;
+            s.rms_factor = rms_factor;
+            new (self) PyForm(packing, metric, step_rule, s, mean, step, zero);
+          },
+          nb::kw_only(), nb::arg("packing"), nb::arg("metric"), nb::arg("step_rule"),
+          nb::arg("d"), nb::arg("gain"), nb::arg("planes"), nb::arg("correct"),
+          nb::arg("hamming"), nb::arg("alpha"), nb::arg("beta"), nb::arg("nu"), nb::arg("low"),
+          nb::arg("high"), nb::arg("high_c"), nb::arg("rms_factor"), nb::arg("mean").noconvert(),
+          nb::arg("step").noconvert(), nb::arg("zero").noconvert())
+      .def_prop_ro("code_size", [](const PyForm& f) { return f.value.layout().stride; });
+  m.def("search", &search_py, nb::arg("form"), nb::arg("codes").noconvert(),
+        nb::arg("q").noconvert(), nb::arg("rows").noconvert().none(), nb::arg("k"),
+        nb::arg("threads"));
+  m.def("score_all", &score_all_py, nb::arg("form"), nb::arg("codes").noconvert(),
+        nb::arg("q").noconvert(), nb::arg("threads"));
+  m.def("score_rows", &score_rows_py, nb::arg("form"), nb::arg("codes").noconvert(),
+        nb::arg("q").noconvert(), nb::arg("rows").noconvert(), nb::arg("threads"));
+  m.def("encode", &encode_py, nb::arg("form"), nb::arg("x").noconvert(), nb::arg("threads"));
 }

@@ -4,49 +4,31 @@
 #include <cstdint>
 #include <vector>
 
-#include "encode/encode.h"
+#include "form.h"
 #include "table.h"
 #include "topk.h"
 
 namespace fewbits {
-
-// How code rows are laid out: `payload` bytes of codes, then the factors.
-struct Layout {
-  Packing packing = Packing::i8;
-  bool hamming = false;  // b1 only: the query is packed bits, too
-  size_t d = 0;
-  size_t stride = 0;
-  int32_t gain = 1;
-  Factors factors;
-};
 
 struct Codes {
   const uint8_t* data = nullptr;
   size_t n = 0;
 };
 
-// Queries as the caller gives them, natural order of dimensions.
-struct QueryArrays {
-  size_t n = 0;
-  size_t planes = 1;
-  const int8_t* plane = nullptr;    // (n, planes, d); hamming: (n, 1, ceil(d/8)) bytes
-  const float* dense = nullptr;     // (n, d) for f16
-  const float* weight = nullptr;    // (n, planes)
-  const int32_t* base = nullptr;    // (n, planes)
-  const float* t = nullptr;         // (n)
-  const float* gamma = nullptr;     // (n)
-};
-
-// Queries laid out for the kernels: permuted, zero padded, aligned.
+// Float queries made ready for the kernels of a form: int8 planes (permuted, zero padded, aligned)
+// and the metric's constants. fewbits/vectors/queries.py is the same in numpy, bit for bit.
 class PreparedQueries {
  public:
-  PreparedQueries(const Layout& layout, const QueryArrays& arrays);
+  // q: n x d floats, finite (the gate).
+  PreparedQueries(const Form& form, const float* q, size_t n);
   size_t size() const { return views_.size(); }
   const QueryView& operator[](size_t i) const { return views_[i]; }
   float t(size_t i) const { return t_[i]; }
   float gamma(size_t i) const { return gamma_[i]; }
 
  private:
+  void add(const Form& form, const float* q, size_t i, double* wide, uint8_t* at);
+
   std::vector<QueryView> views_;
   std::vector<float> t_, gamma_;
   std::vector<uint8_t> storage_;

@@ -16,6 +16,7 @@ import pytest
 
 from fewbits.errors import StorageError
 from fewbits.vectors import container
+from fewbits.vectors import store as store_module
 from fewbits.vectors.store import Snapshot, Store
 
 CALLS = ["open", "write", "fsync", "replace"]  # of the os module
@@ -189,6 +190,37 @@ def test_data_reaches_the_disk_before_its_name_and_names_before_the_old_files_go
     assert steps == ["sync file", "rename", "sync folder"] * 3 + ["remove"] * 2
 
 
+def test_new_folders_reach_the_disk_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced: list[Path] = []
+    real = store_module.sync_folder
+    monkeypatch.setattr(
+        store_module, "sync_folder", lambda folder: (synced.append(folder), real(folder))
+    )
+    fill(Store(tmp_path / "a" / "b"), None, 10)
+    assert {tmp_path, tmp_path / "a", tmp_path / "a" / "b"} == set(synced)
+
+
+def test_files_stay_when_nobody_can_tell_whether_the_commit_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store, replace = Store(tmp_path), os.replace
+
+    def replace_and_break(source: Path, target: Path) -> None:
+        replace(source, target)
+        if Path(target).name == "manifest.json":
+            raise OSError(errno.EIO, "Input/output error")
+
+    def unreadable(path: Path) -> bytes:
+        raise OSError(errno.EIO, f"Input/output error: {path}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace_and_break)
+        patch.setattr(Path, "read_bytes", unreadable)
+        with pytest.raises(StorageError, match="Input/output error"):
+            fill(store, None, 10)
+    assert values(store.read()) == [10, 11]
+
+
 def test_a_commit_that_is_not_confirmed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     store = Store(tmp_path)
     messages = []
@@ -229,6 +261,7 @@ import resource, sys
 import numpy as np
 from fewbits.errors import StorageError
 from fewbits.vectors import container
+from fewbits.vectors import store as store_module
 from fewbits.vectors.store import Store
 folder = sys.argv[1]
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

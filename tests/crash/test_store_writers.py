@@ -118,19 +118,21 @@ def test_a_writer_in_another_process_is_refused_until_it_ends(end: str, tmp_path
 
 
 FORK = """
-import os, sys
+import os, sys, time
 from fewbits.vectors.store import Store
-store = Store(sys.argv[1])
-with store.writer(None) as writer:
-    child = os.fork()
-    if child == 0:
-        sys.stdin.read(1)  # stays alive with a copy of the lock's handle
-        os._exit(0)
-    writer.commit({})
-with store.writer(1) as writer:
-    writer.commit({})
-os.kill(child, 9)
-os.waitpid(child, 0)
+store, child = Store(sys.argv[1]), 0
+try:
+    with store.writer(None) as writer:
+        child = os.fork()
+        if child == 0:
+            time.sleep(30)  # alive with a copy of the lock's handle
+            os._exit(0)
+        writer.commit({})
+    with store.writer(1) as writer:
+        writer.commit({})
+finally:
+    os.kill(child, 9)
+    os.waitpid(child, 0)
 """
 
 
@@ -160,6 +162,24 @@ def test_of_many_threads_with_the_same_base_one_commits(tmp_path: Path):
         thread.join()
     assert sorted(outcomes) == ["committed"] + ["refused"] * 7
     assert store.read().generation == 2
+
+
+def test_a_commit_just_before_the_lock_is_taken_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store = Store(tmp_path)
+    commit(store, None, 1)
+    real = store_module.exclusive
+
+    def exclusive(path: Path):
+        monkeypatch.setattr(store_module, "exclusive", real)
+        commit(Store(tmp_path), 1, 2)
+        return real(path)
+
+    monkeypatch.setattr(store_module, "exclusive", exclusive)
+    with pytest.raises(ConflictError, match="somebody else saved meanwhile"):
+        commit(store, 1, 3)
+    assert value(store.read()) == 2
 
 
 WRITE = """

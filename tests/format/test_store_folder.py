@@ -281,6 +281,16 @@ def test_what_a_dead_writer_left_is_removed_by_the_next_one(tmp_path: Path):
     assert second.generation == 10  # above everything that was seen
 
 
+def test_what_a_dead_writer_left_is_removed_before_its_room_is_needed(tmp_path: Path):
+    store = Store(tmp_path)
+    commit(store, None, 1)
+    before = listing(tmp_path)
+    (tmp_path / ".fewbits-0123456789abcdef.tmp").write_bytes(b"half")
+    (tmp_path / "segment-9-0123456789abcdef.safetensors").write_bytes(b"half")
+    with store.writer(1):
+        assert listing(tmp_path) == before
+
+
 def test_a_first_save_that_died_does_not_block_the_second(tmp_path: Path):
     (tmp_path / ".lock").touch()
     (tmp_path / ".fewbits-0123456789abcdef.tmp").write_bytes(b"half")
@@ -313,3 +323,12 @@ def test_a_missing_index_is_an_os_error_with_its_errno(tmp_path: Path):
             Store(folder).read()
         assert caught.value.errno == errno.ENOENT
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_the_system_refuses_to_open_is_not_called_missing(tmp_path: Path):
+    store = Store(tmp_path)
+    path = tmp_path / commit(store, None, 1).files[0].name
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StorageError, match="cannot open"):
+        store.read()

@@ -30,12 +30,15 @@ inline void report(const char* kernel, const char* level, size_t planes, size_t 
               size / t.median / 1e9);
 }
 
-// The limit: a loop that only reads. Four sums, so that the additions do not wait for each other.
+// The limit: a loop that only reads, 2 KiB ahead of itself. Four sums do not wait for each other.
 inline uint64_t read_all(const uint8_t* at, size_t bytes) {
   typedef uint64_t words __attribute__((vector_size(64), aligned(1), may_alias));
   words sum[4] = {};
   for (size_t b = 0; b + 256 <= bytes; b += 256) {
-    for (size_t s = 0; s < 4; ++s) sum[s] += *reinterpret_cast<const words*>(at + b + 64 * s);
+    for (size_t s = 0; s < 4; ++s) {
+      __builtin_prefetch(at + b + 64 * s + 2048);
+      sum[s] += *reinterpret_cast<const words*>(at + b + 64 * s);
+    }
   }
   const words all = sum[0] + sum[1] + sum[2] + sum[3];
   return all[0] ^ all[3] ^ all[7];

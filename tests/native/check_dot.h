@@ -157,7 +157,7 @@ inline void check_dots(const std::vector<Kernels>& levels, Tally& tally) {
   for (size_t d : {127, 128, 129, 255, 256, 257, 383, 384, 385, 511, 512, 513, 1023, 1024, 1025}) {
     sizes.push_back(d);
   }
-  const Guarded memory(size_t{33} * (2 * 4096 + 16) + 65536 * 4);
+  const Guarded memory(size_t{81} * (2 * 4096 + 16) + 65536 * 4);
   for (const Column& column : columns) {
     const size_t most_planes = column.hamming || column.packing == Packing::f16 ? 1 : 2;
     for (const Pattern pattern : patterns) {
@@ -165,7 +165,7 @@ inline void check_dots(const std::vector<Kernels>& levels, Tally& tally) {
         const auto check = [&](size_t d, const std::vector<size_t>& counts) {
           check_case(column, levels, d, pattern, planes, counts, memory, tally);
         };
-        for (const size_t d : sizes) check(d, {0, 1, 3, 15, 16, 17, 33});
+        for (const size_t d : sizes) check(d, {0, 1, 3, 15, 16, 17, 33, 81});
         check(4096, {1, 17});
         check(65535, {1, 2});
       }

@@ -9,8 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fewbits.arrays import Floats, as_count, as_queries, blocks
 from fewbits.errors import InputError
-
-METRICS = ("cosine", "ip", "l2")
+from fewbits.vectors.form import METRICS
 
 _ROWS, _QUERIES = 4096, 512  # one block of scores: 16 MB of float64 and as much of sort keys
 

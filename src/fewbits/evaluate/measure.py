@@ -32,20 +32,18 @@ def measure(task: Task, candidate: Candidate) -> Row:
     if candidate.fresh:
         quantizer.fit(task.calibration)
     sample = as_matrix(task.x[:_ENCODED])
-    rate = len(sample) / seconds_per_call(lambda: quantizer.encode(sample))
+    seconds, _ = seconds_per_call(lambda: quantizer.encode(sample))
+    rate = len(sample) / seconds
 
     index = _index(task, quantizer, None)
-    info = index.info()
-    rows = final_rows = _search(index, task, None)
-    plain = _found(task, index, rows, None)
+    used = float(index.info()["bytes_per_vector"])
+    plain, rows = _search(task, index, None)
     rescored, second_copy = None, 0.0
     if task.rescore is not None:
         index = _index(task, quantizer, task.rescore)
         second_copy = float(index.info()["rescore_bytes_per_vector"])
-        final_rows = _search(index, task, task.oversample)
-        rescored = _found(task, index, final_rows, task.oversample)
+        rescored, rows = _search(task, index, task.oversample)
     float_bytes = 4.0 * task.q.shape[1]
-    used = float(info["bytes_per_vector"])
     return Row(
         label=candidate.label,
         name=candidate.name,
@@ -57,7 +55,7 @@ def measure(task: Task, candidate: Candidate) -> Row:
         encode_mb_per_second=rate * float_bytes / 1e6,
         plain=plain,
         rescored=rescored,
-        worst=_worst(task, final_rows),
+        worst=_worst(task, rows),
     )
 
 
@@ -67,28 +65,26 @@ def _index(task: Task, quantizer: vectors.Quantizer, rescore: str | None) -> vec
     return index
 
 
-def _search(index: vectors.Index, task: Task, oversample: int | None) -> _Rows:
-    hits = index.search(task.q, k=task.k, oversample=oversample, threads=task.threads)
-    return np.asarray(hits.ids).astype(np.int64)
-
-
-def _found(task: Task, index: vectors.Index, rows: _Rows, oversample: int | None) -> Found:
+def _search(task: Task, index: vectors.Index, oversample: int | None) -> tuple[Found, _Rows]:
+    """Return what all queries found, how fast, and the rows, shape (nq, k')."""
     options: dict[str, Any] = {"k": task.k, "oversample": oversample}
-    ndcg = ndcg_change = None
+    seconds, hits = seconds_per_call(lambda: index.search(task.q, threads=task.threads, **options))
+    rows: _Rows = np.asarray(hits.ids).astype(np.int64)
+    ndcg = change = None
     if task.exact_ndcg:
         values, exact = list(task.ndcg(rows).values()), list(task.exact_ndcg.values())
         ndcg = mean_interval(values, seed=task.seed)
-        ndcg_change = difference_interval(values, exact, seed=task.seed)
-    batch = seconds_per_call(lambda: index.search(task.q, threads=task.threads, **options))
-    return Found(
+        change = difference_interval(values, exact, seed=task.seed)
+    found = Found(
         recall=mean_interval(_recall(task, rows), seed=task.seed),
         ndcg=ndcg,
-        ndcg_change=ndcg_change,
+        ndcg_change=change,
         ms_per_query=milliseconds_per_query(
             lambda i: index.search(task.q[i], threads=1, **options), len(task.q)
         ),
-        queries_per_second=len(task.q) / batch,
+        queries_per_second=len(task.q) / seconds,
     )
+    return found, rows
 
 
 def _recall(task: Task, rows: _Rows) -> PerQuery:

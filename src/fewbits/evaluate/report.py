@@ -166,14 +166,14 @@ def _key(kind: str, words: str) -> Element:
 def _method(results: Results) -> list[Element]:
     meta = results.meta
     machine = meta["machine"]
-    parts = [
-        element(
-            "p",
-            f"Recall@{meta['k']} is the share of the exact float32 neighbours among the hits; ties "
-            "go to the lowest row. nDCG has linear gain, as in trec_eval, over judged queries. "
-            "Intervals are 95 % percentile bootstrap over queries; changes are paired by query.",
-        )
-    ]
+    words = (
+        f"Recall@{meta['k']} is the share of the exact float32 neighbours among the hits; ties go "
+        "to the lowest row. "
+    )
+    if results.baseline.ndcg is not None:
+        words += "nDCG has linear gain, as in trec_eval, over judged queries. "
+    words += "Intervals are 95 % percentile bootstrap over queries; changes are paired by query."
+    parts = [element("p", words)]
     for label, reason in meta["skipped"].items():
         parts.append(element("p", f"Left out: {label}, because {reason}"))
     facts = {

@@ -36,7 +36,8 @@ def quality_table(results: Results) -> Element:
         if judged and rescored:
             cells.append(_change(row.rescored.ndcg_change if row.rescored else None))
         body.append(_row(row.label, _bytes(row), times(row.ratio), *cells))
-    exact: list[Child] = [percent(1.0)] + ([percent(1.0)] if rescored else [])
+    exact: list[Child] = [percent(1.0)]
+    exact += [percent(1.0)] if rescored else []
     exact += [_ndcg(base.ndcg), _NONE] if judged else []
     exact += [_NONE] if judged and rescored else []
     body.append(_row("exact float32 search", amount(base.bytes_per_vector), times(1.0), *exact))
@@ -52,7 +53,10 @@ def speed_table(results: Results) -> Element:
     body = []
     for row in _by_size(results):
         again = row.rescored
-        cells = [amount(row.encode_vectors_per_second), amount(row.encode_mb_per_second)]
+        cells: list[Child] = [
+            amount(row.encode_vectors_per_second),
+            amount(row.encode_mb_per_second),
+        ]
         cells.append(amount(row.plain.ms_per_query))
         cells += [amount(again.ms_per_query) if again else _NONE] if rescored else []
         cells.append(amount(row.plain.queries_per_second))

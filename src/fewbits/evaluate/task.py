@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from fewbits.arrays import Floats, as_count, as_matrix
 from fewbits.errors import DuplicateIdError, InputError
 from fewbits.evaluate.exact import exact_neighbours
 from fewbits.evaluate.metrics import Judgements, ndcg_at
+from fewbits.vectors.form import Metric
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Task:
     x: Any
     q: Floats
     calibration: Any
-    metric: str
+    metric: Metric
     k: int
     rescore: str | None
     oversample: int
@@ -75,7 +76,7 @@ def prepare(
         x=rows,
         q=queries,
         calibration=learned,
-        metric=metric,
+        metric=cast("Metric", metric),  # one of the three: the exact search has refused others
         k=k,
         rescore=rescore,
         oversample=oversample,

@@ -7,7 +7,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from fewbits.errors import FormatError, InputError, StorageError
 
@@ -70,7 +70,7 @@ def existing(folder: Path, *names: str) -> Path | None:
     return None
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
     if path.suffix == ".gz":
         return gzip.open(path, "rb")
     return path.open("rb")

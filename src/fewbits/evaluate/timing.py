@@ -5,20 +5,24 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 _SINGLE_QUERIES = 200
 _BUDGET = 3.0  # seconds for one figure; a slow quantizer is timed on fewer repetitions
 _WARM = 3
 
 
-def seconds_per_call(call: Callable[[], object], *, budget: float = 0.5) -> float:
-    """Return the median seconds of `call`, repeated 3 times or until `budget` seconds are spent."""
+def seconds_per_call(call: Callable[[], T], *, budget: float = 0.5) -> tuple[float, T]:
+    """Return the median seconds of `call` and its result; up to 3 calls within `budget` seconds."""
     spent: list[float] = []
-    while len(spent) < 3 and sum(spent) < budget:
+    while True:
         start = time.perf_counter()
-        call()
+        result = call()
         spent.append(time.perf_counter() - start)
-    return max(statistics.median(spent), 1e-9)
+        if len(spent) == 3 or sum(spent) > budget:
+            return max(statistics.median(spent), 1e-9), result
 
 
 def milliseconds_per_query(search: Callable[[int], object], queries: int) -> float:

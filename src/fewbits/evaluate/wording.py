@@ -73,6 +73,8 @@ def judged_sentence(row: Row, k: int) -> str:
     if change is None:
         return ""
     after = " after rescoring" if row.rescored is not None else ""
+    if signed(change.low) == signed(change.high) == signed(0):
+        return f"nDCG@{k}{after} does not change."
     if change.low <= 0 <= change.high:
         return f"Its change in nDCG@{k}{after} is within the noise ({change_range(change)})."
     return f"nDCG@{k}{after} changes by {signed(change.mean)} ({change_range(change)})."

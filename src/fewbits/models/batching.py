@@ -50,7 +50,7 @@ def batches(sequences: Sequence[TokenIds], budget: int) -> Iterator[Batch]:
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        totals = np.cumsum(lengths[order[start:]][: budget + 1])
+        totals = np.cumsum(lengths[order[start : start + budget]])
         stop = start + max(1, int(np.searchsorted(totals, budget, side="right")))
         rows = order[start:stop]
         ids = np.concatenate([sequences[row] for row in rows])

@@ -21,6 +21,12 @@ _INDEX = "model.safetensors.index.json"
 _PICKLE = "pytorch_model.bin"
 _DTYPES = ("F32", "F16", "BF16", "F64")
 
+_CONVERT = (
+    "import torch, safetensors.torch as st; "
+    f"t = torch.load('{_PICKLE}', weights_only=True); "
+    f"st.save_file({{k: v.contiguous().clone() for k, v in t.items()}}, '{_SINGLE}')"
+)
+
 # Checkpoints converted from TensorFlow call a layer norm's weight and bias gamma and beta.
 _OLD_NAMES = {"weight": "gamma", "bias": "beta"}
 
@@ -71,7 +77,7 @@ class Checkpoint:
         dtype = str(handle.get_slice(name).get_dtype())
         if dtype not in _DTYPES:
             raise ModelError(
-                f"{path}: tensor {name!r} must be stored as one of {', '.join(_DTYPES)}, got {dtype}"
+                f"{path}: tensor {name!r} must be stored as {' or '.join(_DTYPES)}, got {dtype}"
             )
         if dtype == "BF16":
             return _bfloat16(path, name)
@@ -79,13 +85,14 @@ class Checkpoint:
 
     def _open(self, path: Path) -> None:
         try:
-            handle = safe_open(str(path), framework="numpy")
+            handle: Any = safe_open(str(path), framework="numpy")
         except FileNotFoundError:
             raise ModelError(f"{path} is missing, yet {_INDEX} names it") from None
         except (SafetensorError, OSError) as error:
             raise ModelError(f"{path} is not a readable safetensors file: {error}") from error
         self._handles[path] = handle
-        self._files.update(dict.fromkeys(handle.keys(), path))
+        names: list[str] = handle.keys()
+        self._files.update(dict.fromkeys(names, path))
 
 
 def read_weights(folder: Path, family: Family, spec: EncoderSpec) -> dict[str, Floats]:
@@ -100,7 +107,7 @@ def read_weights(folder: Path, family: Family, spec: EncoderSpec) -> dict[str, F
 
 
 def read_linear(folder: Path, out_features: int, in_features: int, bias: bool) -> list[Floats]:
-    """Return weight and, where `bias`, bias of the one linear that a dense module's folder holds."""
+    """Return weight and, where `bias`, bias of the linear in a dense module's folder."""
     shapes: dict[str, tuple[int, ...]] = {"linear.weight": (out_features, in_features)}
     if bias:
         shapes["linear.bias"] = (out_features,)
@@ -148,10 +155,8 @@ def _files_of(folder: Path) -> list[Path]:
         return _shards(folder)
     if (folder / _PICKLE).exists():
         raise ModelError(
-            f"{folder} holds only {_PICKLE}, a pickle, which could run code when opened. Convert it "
-            f'to {_SINGLE} where torch and safetensors are installed: python -c "import torch, '
-            f"safetensors.torch as st; t = torch.load('{_PICKLE}', weights_only=True); "
-            f"st.save_file({{k: v.contiguous().clone() for k, v in t.items()}}, '{_SINGLE}')\""
+            f"{folder} holds only {_PICKLE}, a pickle, which could run code when opened. Convert "
+            f"it to {_SINGLE} where torch and safetensors are installed: python -c {_CONVERT!r}"
         )
     raise ModelError(f"{folder / _SINGLE} is missing (nor is there {_INDEX})")
 
@@ -159,14 +164,14 @@ def _files_of(folder: Path) -> list[Path]:
 def _shards(folder: Path) -> list[Path]:
     index = Config.read(folder / _INDEX)
     weight_map = index.raw("weight_map")
-    names = set(weight_map.values()) if isinstance(weight_map, dict) else {None}
+    names: list[Any] = list(weight_map.values()) if isinstance(weight_map, dict) else [None]
     for name in names:
         # A plain file name: an index cannot point outside its own folder.
         if not isinstance(name, str) or Path(name).name != name:
             raise ModelError(
                 f"{index.path}: 'weight_map' must map tensor names to file names, got {name!r}"
             )
-    return [folder / name for name in sorted(names)]
+    return [folder / name for name in sorted(set(names))]
 
 
 def _bfloat16(path: Path, name: str) -> Floats:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fewbits.arrays import Floats
 from fewbits.errors import ModelError
@@ -19,11 +20,13 @@ from fewbits.models.attention import attend, relative_bias
 from fewbits.models.batching import Batch
 from fewbits.models.pooling import normalize, pool
 from fewbits.models.spec import Dense, EncoderSpec, Normalize, Pooling, Weights
+from fewbits.models.tokenizer import TokenIds
 
 Tap: TypeAlias = Callable[[str, Floats], None]
 """Called with a name and a (rows, width) array that is valid during the call only."""
 
 _TILE = 1024  # rows of the FFN at a time: its wide middle stays out of main memory
+_NORM_ROWS = 128  # rows that stay in the L2 cache across the passes of a layer norm
 
 
 class Reference:
@@ -104,13 +107,14 @@ class Reference:
         self._norm("embeddings.norm", x)
         return x
 
-    def _positions(self, ids: np.ndarray) -> np.ndarray:
+    def _positions(self, ids: TokenIds) -> NDArray[np.intp]:
         offset = self.spec.positions.offset
         if offset == 0:
             return np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
         # A padding token spelled out in a text keeps the padding row and is not counted.
         real = ids != offset - 1
-        return np.cumsum(real, axis=1) * real + (offset - 1)
+        rows: NDArray[np.intp] = np.cumsum(real, axis=1) * real + (offset - 1)
+        return rows
 
     def _layer(self, layer: str, x: Floats, batch: Batch, tap: Tap | None) -> Floats:
         qkv = self.linear(f"{layer}.qkv", x, tap)
@@ -142,13 +146,9 @@ class Reference:
             rows += bias
 
     def _pool(self, hidden: Floats, batch: Batch, stage: Pooling, skip: int) -> Floats:
-        shape = (-1, hidden.shape[1])
+        width = hidden.shape[1]
         parts = [
-            pool(hidden[run.tokens].reshape(run.count, run.length, -1), stage, skip)
+            pool(hidden[run.tokens].reshape(run.count, run.length, width), stage, skip)
             for run in batch.runs
         ]
-        _ = shape
         return np.concatenate(parts)
-
-
-_NORM_ROWS = 128  # rows that stay in the L2 cache across the passes of a layer norm

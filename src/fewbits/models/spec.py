@@ -140,7 +140,10 @@ class EncoderSpec:
     @property
     def dims(self) -> int:
         """Width of the vectors that the encoder returns."""
-        return _widths(self.stages, self.hidden_size)[-1]
+        width = self.hidden_size
+        for stage in self.stages:
+            width = _width_after(stage, width)
+        return width
 
     @property
     def dense(self) -> tuple[Dense, ...]:
@@ -194,25 +197,18 @@ def _norm(name: str, width: int) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield f"{name}.bias", (width,)
 
 
-def _widths(stages: tuple[Stage, ...], hidden: int) -> list[int]:
-    widths = [hidden]
-    for stage in stages:
-        if isinstance(stage, Pooling):
-            widths.append(widths[-1] * len(stage.modes))
-        elif isinstance(stage, Dense):
-            widths.append(stage.out_features)
-    return widths
+def _width_after(stage: Stage, width: int) -> int:
+    if isinstance(stage, Pooling):
+        return width * len(stage.modes)
+    return stage.out_features if isinstance(stage, Dense) else width
 
 
-def _check_stages(stages: tuple[Stage, ...], hidden: int) -> None:
+def _check_stages(stages: tuple[Stage, ...], width: int) -> None:
     poolings = [isinstance(stage, Pooling) for stage in stages]
     if poolings[:1] != [True] or any(poolings[1:]):
         found = ", ".join(type(stage).__name__ for stage in stages) or "nothing"
         raise ModelError(f"exactly one Pooling must come right after the Transformer, got {found}")
-    widths = iter(_widths(stages, hidden)[1:])
-    width = hidden
     for stage in stages:
         if isinstance(stage, Dense) and stage.in_features != width:
             raise ModelError(f"Dense takes {stage.in_features} features, but {width} reach it")
-        if not isinstance(stage, Normalize):
-            width = next(widths)
+        width = _width_after(stage, width)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from fewbits.arrays import Floats, as_matrix
 from fewbits.errors import InputError
@@ -31,6 +31,8 @@ def fetch(originals: Any, ids: IdArray, dims: int) -> Floats:  # noqa: ANN401 - 
     if ids.dtype != np.int64:
         raise InputError("originals must be a function from ids to vectors where ids are strings")
     array = np.asarray(originals)
+    if array.ndim != 2:
+        raise InputError(f"originals must be 2-D (n, {dims}), got {array.ndim}-D {array.shape}")
     if len(ids) and not (ids.min() >= 0 and ids.max() < len(array)):
         raise InputError(
             f"originals must have a row for every id: {len(array)} rows, largest id {ids.max()}"
@@ -44,15 +46,24 @@ def dense_scores(q: Floats, x: Floats, metric: Metric) -> Floats:
     cosine: <q, x> / (|q| |x|), 0 where either is zero; ip: <q, x>; l2: -|q - x|^2.
     """
     wide, far = q.astype(np.float64), x.astype(np.float64)
-    dots = wide @ far.T
-    squares_q = np.einsum("ij,ij->i", wide, wide)[:, None]
-    squares_x = np.einsum("ij,ij->i", far, far)[None, :]
     if metric == "l2":
-        dots = np.minimum(2.0 * dots - squares_q - squares_x, 0.0)
-    elif metric == "cosine":
+        # 2 <q, x> - |q|^2 - |x|^2 would cancel where vectors lie close together and far from 0.
+        return np.array([_minus_squares(far - row) for row in wide], np.float32).reshape(
+            len(wide), len(far)
+        )
+    dots = wide @ far.T
+    if metric == "cosine":
+        squares_q = np.einsum("ij,ij->i", wide, wide)[:, None]
+        squares_x = np.einsum("ij,ij->i", far, far)[None, :]
         norms = np.sqrt(squares_q * squares_x)
         dots = np.divide(dots, norms, out=np.zeros_like(dots), where=norms > 0)
     return np.asarray(dots, dtype=np.float32)
+
+
+def _minus_squares(gaps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return -|gap|^2 of each row, never -0.0."""
+    squares: NDArray[np.float64] = 0.0 - np.einsum("ij,ij->i", gaps, gaps)
+    return squares
 
 
 def rescore_exactly(q: Floats, ids: IdArray, originals: Any, metric: Metric) -> Floats:  # noqa: ANN401

@@ -20,10 +20,10 @@ class Float16(LinearQuantizer, name="float16"):
 
     def __post_init__(self) -> None:
         """Fix what halves leave no choice about."""
+        self.center, self.correct = bool(self.center), bool(self.correct)
+        super().__post_init__()
         if self.center or self.correct or self.rounding != "nearest" or self.dynamic:
             raise InputError("float16 takes no center, correct, rounding or dynamic; drop them")
-        self.center, self.correct = False, False
-        super().__post_init__()
 
     @property
     def needs_fit(self) -> bool:

@@ -27,7 +27,10 @@ Metric: TypeAlias = Literal["cosine", "ip", "l2"]
 Packing: TypeAlias = Literal["i8", "u4", "trit", "b1", "f16"]
 StepRule: TypeAlias = Literal["fixed", "row", "offset"]
 
+# In the order in which the native code numbers them.
 METRICS: tuple[Metric, ...] = ("cosine", "ip", "l2")
+PACKINGS: tuple[Packing, ...] = ("i8", "u4", "trit", "b1", "f16")
+STEP_RULES: tuple[StepRule, ...] = ("fixed", "row", "offset")
 
 # A code that says almost nothing of its row cannot blow the estimate up beyond this.
 ALPHA_LIMIT = 2.0**20

@@ -22,9 +22,11 @@ def as_ids(ids: Any, name: str = "ids") -> IdArray:  # noqa: ANN401 - any sequen
     Raises:
         InputError: neither integers nor strings, not one-dimensional, or beyond int64.
     """
-    if isinstance(ids, str):
+    if isinstance(ids, (str, bytes, bytearray)):
         raise InputError(f"{name} must be a sequence of ids, got the single string {ids!r}")
-    values = ids if isinstance(ids, np.ndarray) else _to_array(ids, name)
+    values = np.asarray(ids) if isinstance(ids, np.ndarray) else _to_array(ids, name)
+    if values.dtype.kind == "O" and values.ndim == 1:
+        values = _to_array(values, name)  # Python integers in a column of objects are integers
     if values.ndim != 1:
         raise InputError(f"{name} must be one-dimensional, got shape {values.shape}")
     if values.dtype.kind in "iu":
@@ -78,7 +80,7 @@ class IdColumn(ABC):
 
     @abstractmethod
     def take(self, rows: Rows | slice) -> IdArray:
-        """Return the ids of some rows."""
+        """Return the ids of some rows, in the shape of `rows`."""
 
     @abstractmethod
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -157,10 +159,10 @@ class StrIds(IdColumn):
         """Return an object array of str."""
         numbers = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
         offsets, text = self._offsets.view, self._text.view
-        out = np.empty(len(numbers), dtype=object)
-        for i, row in enumerate(numbers):
+        out = np.empty(numbers.size, dtype=object)
+        for i, row in enumerate(numbers.ravel().tolist()):
             out[i] = text[offsets[row] : offsets[row + 1]].tobytes().decode()
-        return out
+        return out.reshape(numbers.shape)
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return {"id_offsets": int64 (n + 1,), "id_text": uint8}."""
@@ -193,7 +195,7 @@ def column_of(tensors: Mapping[str, NDArray[Any]], where: str) -> IdColumn:
     right = offsets.dtype == np.int64 and offsets.ndim == 1 and len(offsets) > 0
     if not right or text.dtype != np.uint8 or text.ndim != 1:
         raise FormatError(f"{where}: id_offsets must be int64 (n + 1,) and id_text uint8")
-    if offsets[0] != 0 or offsets[-1] != len(text) or np.any(np.diff(offsets) < 0):
+    if offsets[0] != 0 or offsets[-1] != len(text) or np.any(offsets[1:] < offsets[:-1]):
         raise FormatError(f"{where}: id_offsets do not cut id_text")
     try:
         text.tobytes().decode()
@@ -215,7 +217,8 @@ def _to_array(ids: Iterable[Any], name: str) -> NDArray[Any]:
         except OverflowError as error:
             raise InputError(f"{name} must fit in int64") from error
     out = np.empty(len(values), dtype=object)
-    out[:] = values
+    for i, value in enumerate(values):
+        out[i] = value
     return out
 
 

@@ -85,7 +85,7 @@ class IdTable:
         clash = self._lookup(keys) != ABSENT
         first = np.zeros(len(keys), dtype=np.bool_)
         first[np.unique(keys, return_index=True)[1]] = True
-        return np.logical_or(clash, ~first)
+        return np.asarray(clash | ~first)
 
     def _absorb(self, keys: Rows, rows: Rows) -> None:
         """Merge the recent ones and (keys, rows) into the sorted arrays."""

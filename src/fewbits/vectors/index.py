@@ -289,8 +289,8 @@ class Index:
         index = cls(found.codes, rescore=found.rescore)
         index._segments = found.segments
         index._saved = found.saved
-        clipped = found.params.get("clipped", [0.0, 0])
-        index._clipped = (float(clipped[0]), int(clipped[1]))
+        share, rows = found.params["clipped"]
+        index._clipped = (float(share), rows)
         return index
 
     # Inside.

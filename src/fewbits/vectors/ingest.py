@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
-from fewbits.arrays import Floats
+from fewbits.arrays import Floats, as_matrix
 from fewbits.errors import InputError
 from fewbits.vectors.ids import IdArray
 from fewbits.vectors.quantizer import Quantizer
@@ -50,12 +51,15 @@ class Ingest:
         for quantizer, state in zip(self._tiers, self._before, strict=True):
             quantizer.with_state(state)
 
-    def calibrate(self, x: object) -> None:
+    def calibrate(self, x: Any) -> None:
         """Fit what is not fitted on a sample of all of x, where x is an array."""
-        if hasattr(x, "__array__") or isinstance(x, (list, tuple)):
-            for quantizer in self._tiers:
-                if not quantizer.fitted and len(np.asarray(x)):
-                    quantizer.fit(np.asarray(x))
+        missing = [quantizer for quantizer in self._tiers if not quantizer.fitted]
+        if not missing or not (hasattr(x, "__array__") or isinstance(x, (list, tuple))):
+            return
+        rows = x if isinstance(x, np.ndarray) else as_matrix(x)
+        if rows.ndim != 2 or len(rows):
+            for quantizer in missing:
+                quantizer.fit(rows)
 
     def take(self, block: Floats, names: IdArray | None, threads: int | None) -> None:
         """Encode one gated block and append it; `names` are the ids of the whole call."""

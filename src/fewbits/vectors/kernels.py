@@ -7,8 +7,6 @@ best one that this machine has is used. Every level returns the same bits.
 from __future__ import annotations
 
 import os
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +14,7 @@ from numpy.typing import NDArray
 from fewbits import _native
 from fewbits.arrays import Bytes, Floats, as_count
 from fewbits.errors import KernelError
-from fewbits.vectors.form import LinearForm
-
-if TYPE_CHECKING:
-    from fewbits.vectors.queries import Queries
-
-_PACKINGS = {"i8": 0, "u4": 1, "trit": 2, "b1": 3, "f16": 4}
-_STEP_RULES = {"fixed": 0, "row": 1, "offset": 2}
-
+from fewbits.vectors.form import METRICS, PACKINGS, STEP_RULES, LinearForm
 
 def simd_levels() -> list[str]:
     """Return the CPU levels usable here, slowest first."""
@@ -57,37 +48,23 @@ def thread_count(threads: int | None) -> int:
 
 def encode(x: Floats, form: LinearForm, threads: int = 1) -> Bytes:
     """Return code rows uint8 (n, code_size), rounded half to even."""
-    return _native.encode(
-        _layout(form),
-        x,
-        step_rule=_STEP_RULES[form.step_rule],
-        normalise=form.metric == "cosine",
-        correct=form.correct,
-        low=form.low,
-        high=form.high,
-        high_c=form.high_c,
-        rms_factor=form.rms_factor,
-        mean=form.mean,
-        step=form.step,
-        zero=form.zero,
-        threads=threads,
-    )
+    return _native.encode(_native_form(form), x, threads)
 
 
-def score(queries: Queries, codes: Bytes, form: LinearForm, threads: int = 1) -> Floats:
+def score(q: Floats, codes: Bytes, form: LinearForm, threads: int = 1) -> Floats:
     """Return scores float32 (nq, n)."""
-    return _native.score_all(_layout(form), codes, _prepared(queries, form), threads)
+    return _native.score_all(_native_form(form), codes, q, threads)
 
 
 def score_rows(
-    queries: Queries, codes: Bytes, rows: NDArray[np.int64], form: LinearForm, threads: int = 1
+    q: Floats, codes: Bytes, rows: NDArray[np.int64], form: LinearForm, threads: int = 1
 ) -> Floats:
     """Return float32 (nq, m), the scores of the code rows rows[i, :]; -inf where negative."""
-    return _native.score_rows(_layout(form), codes, _prepared(queries, form), rows, threads)
+    return _native.score_rows(_native_form(form), codes, q, rows, threads)
 
 
 def search(
-    queries: Queries,
+    q: Floats,
     codes: Bytes,
     form: LinearForm,
     k: int,
@@ -98,33 +75,34 @@ def search(
 
     `rows` are the candidates, ascending; None means all. Equal scores: the lower row first.
     """
-    prepared = _prepared(queries, form)
-    scores, found = _native.search(_layout(form), codes, prepared, rows, k, threads)
-    return scores, found
+    return _native.search(_native_form(form), codes, q, rows, k, threads)
 
 
-@lru_cache(maxsize=256)
-def _cached_layout(
-    packing: int, d: int, gain: int, alpha: bool, beta: bool, nu: bool, hamming: bool
-) -> _native.Layout:
-    return _native.Layout(packing, d, gain, alpha, beta, nu, hamming)
-
-
-def _layout(form: LinearForm) -> _native.Layout:
-    packing = _PACKINGS[form.packing]
-    return _cached_layout(packing, form.d, form.gain, form.alpha, form.beta, form.nu, form.hamming)
-
-
-def _prepared(queries: Queries, form: LinearForm) -> _native.Queries:
-    return _native.Queries(
-        _layout(form),
-        plane=queries.plane,
-        dense=queries.dense,
-        weight=queries.weight,
-        base=queries.base,
-        t=queries.t,
-        gamma=queries.gamma,
-    )
+def _native_form(form: LinearForm) -> _native.Form:
+    cached: _native.Form | None = form.__dict__.get("_native")
+    if cached is None:
+        cached = _native.Form(
+            packing=PACKINGS.index(form.packing),
+            metric=METRICS.index(form.metric),
+            step_rule=STEP_RULES.index(form.step_rule),
+            d=form.d,
+            gain=form.gain,
+            planes=form.planes,
+            correct=form.correct,
+            hamming=form.hamming,
+            alpha=form.alpha,
+            beta=form.beta,
+            nu=form.nu,
+            low=form.low,
+            high=form.high,
+            high_c=form.high_c,
+            rms_factor=form.rms_factor,
+            mean=form.mean,
+            step=form.step,
+            zero=form.zero,
+        )
+        object.__setattr__(form, "_native", cached)
+    return cached
 
 
 def _choose_from_environment() -> None:

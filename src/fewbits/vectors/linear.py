@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fewbits.arrays import Bytes, Floats, as_count, as_matrix
+from fewbits.arrays import MAX_ABS, Bytes, Floats, as_count, as_matrix
 from fewbits.errors import InputError
 from fewbits.numerics.granularity import Granularity
 from fewbits.vectors import kernels, specification
 from fewbits.vectors.form import LinearForm, Packing
 from fewbits.vectors.quantizer import Quantizer, learned
-from fewbits.vectors.queries import Queries, prepare
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -80,19 +79,31 @@ class LinearQuantizer(Quantizer):
     def __post_init__(self) -> None:
         """Check the parameters and resolve the defaults that depend on others."""
         super().__post_init__()
+        self._check_flags()
         kind = Granularity.parse(self.granularity).kind
         self.dynamic = bool(self.dynamic) or kind == "vector"
         if self.dynamic:
             self.granularity = "vector"
         if self.rounding not in ("nearest", "stochastic"):
             raise InputError(f"rounding must be 'nearest' or 'stochastic', got {self.rounding!r}")
-        as_count(self.seed, "seed")
+        self.seed = as_count(self.seed, "seed")
+        if self.seed >= 1 << 64:
+            raise InputError(f"seed must be below 2**64, got {self.seed}")
         center, correct = self._defaults
         if self.center is None:
             self.center = center and not self.dynamic
         if self.correct is None:
             self.correct = correct and not self._offset_per_row()
         self._check_combination()
+
+    def _check_flags(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            optional = field.name in ("center", "correct")
+            if (type(field.default) is bool or optional) and not (value is None and optional):
+                if not isinstance(value, (bool, np.bool_)):
+                    raise InputError(f"{field.name} must be True or False, got {value!r}")
+                setattr(self, field.name, bool(value))
 
     def _check_combination(self) -> None:
         if self.dynamic and self.center:
@@ -111,7 +122,8 @@ class LinearQuantizer(Quantizer):
         """Take over learned state as `state` returned it. Returns self."""
         self.__dict__.pop("_cached_form", None)
         super().with_state(state)
-        if self.mean is not None:
+        known = [value for value in (self.mean, self.step, self.zero) if value is not None]
+        if known or (self.needs_fit and self.calibration_rows is not None):
             self._check_state()
         return self
 
@@ -207,14 +219,10 @@ class LinearQuantizer(Quantizer):
     def _decode(self, codes: Bytes) -> Floats:
         return specification.decode(codes, self.form())
 
-    def prepare(self, q: Floats) -> Queries:
-        """Return gated queries (nq, d) made ready for the kernels."""
-        return prepare(q, self.form())
-
     def _score(self, q: Floats, codes: Bytes, threads: int | None) -> Floats:
-        return kernels.score(self.prepare(q), codes, self.form(), kernels.thread_count(threads))
+        return kernels.score(q, codes, self.form(), kernels.thread_count(threads))
 
-    def _search(
+    def scan(
         self,
         q: Floats,
         codes: Bytes,
@@ -222,24 +230,29 @@ class LinearQuantizer(Quantizer):
         rows: NDArray[np.int64] | None,
         threads: int | None,
     ) -> tuple[Floats, NDArray[np.int64]]:
-        count = kernels.thread_count(threads)
-        return kernels.search(self.prepare(q), codes, self.form(), k, rows, count)
+        """Scan with the native kernels."""
+        return kernels.search(q, codes, self.form(), k, rows, kernels.thread_count(threads))
 
-    def _score_rows(
+    def rescan(
         self, q: Floats, codes: Bytes, rows: NDArray[np.int64], threads: int | None
     ) -> Floats:
-        count = kernels.thread_count(threads)
-        return kernels.score_rows(self.prepare(q), codes, rows, self.form(), count)
+        """Score some rows with the native kernels."""
+        return kernels.score_rows(q, codes, rows, self.form(), kernels.thread_count(threads))
 
     def _check_state(self) -> None:
         for key in ("mean", "step", "zero"):
             values = getattr(self, key)
-            if values is None or values.shape != (self.dims,) or values.dtype != np.float32:
+            right = isinstance(values, np.ndarray) and values.dtype == np.float32
+            if not right or values.shape != (self.dims,):
                 raise InputError(f"learned state {key!r} must be float32 ({self.dims},)")
-            if not np.all(np.isfinite(values)):
-                raise InputError(f"learned state {key!r} must be finite")
-        if self._grid().packing != "b1" and not np.all(np.asarray(self.step) > 0):
+            if not np.all(np.abs(values) <= 4 * MAX_ABS):  # NaN is not
+                raise InputError(f"learned state {key!r} must be finite, within +-4e15")
+        grid, step, zero = self._grid(), np.asarray(self.step), np.asarray(self.zero)
+        if not np.all(step >= 0 if grid.packing == "b1" else step > 0):
             raise InputError("learned state 'step' must be positive")
+        # Else an integer dot product could leave the range that its accumulator is proved for.
+        if np.any(zero != np.rint(zero)) or zero.min() < grid.low or zero.max() > grid.high:
+            raise InputError(f"learned 'zero' must be integers from {grid.low} to {grid.high}")
         setattr_contiguous(self)
 
 

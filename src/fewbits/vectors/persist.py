@@ -94,9 +94,21 @@ def load(folder: str | os.PathLike[str], *, verify: bool) -> Loaded:
     if "codes" not in tiers:
         raise FormatError(f"{where}: the quantizer of the codes is missing")
     codes, rescore = tiers["codes"], tiers.get("rescore")
+    if rescore and (rescore.dims, rescore.metric) != (codes.dims, codes.metric):
+        raise FormatError(f"{where}: the two tiers differ in dimensions or metric")
+    _check_params(snapshot.params, codes, where)
     segments = _read_segments(snapshot, codes, rescore, where)
     _apply_tombstones(snapshot, segments.list, where)
     return Loaded(codes, rescore, segments, snapshot.params, Saved(store, snapshot.generation))
+
+
+def _check_params(params: dict[str, Any], codes: Quantizer, where: str) -> None:
+    share, *rest = clipped if isinstance(clipped := params.get("clipped"), list) else [None]
+    right = isinstance(share, (int, float)) and 0 <= share <= 1
+    if not right or len(rest) != 1 or type(rest[0]) is not int or rest[0] < 0:
+        raise FormatError(f"{where}: clipped must be a share and a number of rows")
+    if params.get("metric") != codes.metric:
+        raise FormatError(f"{where}: the metric is not the one of the quantizer")
 
 
 def _same_folder(a: Store, b: Store) -> bool:
@@ -141,7 +153,8 @@ def _read_segments(
     if len({segment.ids.kind for segment in found}) > 1:
         raise FormatError(f"{where}: segments with string ids and with integer ids")
     next_id = snapshot.params.get("next_id")
-    if snapshot.params.get("rows") != start or not isinstance(next_id, int):
+    right = type(next_id) is int and 0 <= next_id <= 1 << 63
+    if snapshot.params.get("rows") != start or not right:
         raise FormatError(f"{where}: the manifest does not agree with the segments")
     return Segments(found, next_id)
 
@@ -182,8 +195,10 @@ def _apply_tombstones(snapshot: Snapshot, segments: list[Segment], where: str) -
             if not number.isascii() or not number.isdigit() or int(number) >= len(segments):
                 raise FormatError(f"{where}/{entry.name}: no segment for {name!r}")
             segment = segments[int(number)]
+            if rows.dtype != np.uint32 or rows.ndim != 1:
+                raise FormatError(f"{where}/{entry.name}: {name} must be uint32 (m,)")
             local = rows.astype(np.int64)
-            ascending = local.ndim == 1 and bool(np.all(np.diff(local) > 0))
-            if not ascending or not len(local) or local[0] < 0 or local[-1] >= len(segment):
+            ascending = bool(np.all(np.diff(local) > 0))
+            if not ascending or not len(local) or local[-1] >= len(segment):
                 raise FormatError(f"{where}/{entry.name}: {name} must be ascending row numbers")
             segment.delete(local)

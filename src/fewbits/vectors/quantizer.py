@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fewbits.arrays import Bytes, Floats, as_count, as_matrix, as_queries
+from fewbits.arrays import MAX_DIM, Bytes, Floats, as_count, as_matrix, as_queries
 from fewbits.errors import CalibrationWarning, InputError, NotFittedError
 from fewbits.vectors.exact import dense_scores
 from fewbits.vectors.form import METRICS, Metric
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _REGISTRY: dict[str, type[Quantizer]] = {}
+_MAX_ROWS = 2**53  # more rows than any memory holds, and exact in JSON numbers everywhere
 
 
 def learned() -> Any:  # noqa: ANN401 - stands where a field of any type is declared
@@ -112,9 +113,14 @@ class Quantizer(ABC):
         """
         self._require_fitted()
         rows = as_matrix(x, dims=self.dims)
-        if self.dims is None:
+        before = self.dims
+        if before is None:
             self.bind(rows.shape[1])
-        codes = self._encode(rows, threads)
+        try:
+            codes = self._encode(rows, threads)
+        except BaseException:
+            self.dims = before  # a refused batch does not fix the dimensions
+            raise
         if codes.shape != (len(rows), self.code_size) or codes.dtype != np.uint8:
             raise TypeError(f"{type(self).__name__}._encode broke its contract: {codes.shape}")
         return codes
@@ -160,10 +166,18 @@ class Quantizer(ABC):
             k: how many; fewer rows give fewer hits.
             rows: ascending row numbers to look at; None for all.
             threads: at most this many; None for all cores.
+
+        Raises:
+            InputError: q, codes or rows of another dtype, shape or range.
         """
         matrix = self.as_codes(codes)
         queries = as_matrix(q, "q", dims=self.dims)
-        return self._search(queries, matrix, as_count(k, "k"), rows, threads)
+        chosen = None if rows is None else _as_rows(rows, len(matrix))
+        wanted = min(as_count(k, "k"), len(matrix) if chosen is None else len(chosen))
+        if wanted == 0:
+            empty = (len(queries), 0)
+            return np.empty(empty, dtype=np.float32), np.empty(empty, dtype=np.int64)
+        return self._search(queries, matrix, wanted, chosen, threads)
 
     def score_rows(
         self,
@@ -176,7 +190,12 @@ class Quantizer(ABC):
         """Return float32 (nq, m): scores of the code rows rows[i, :]; -inf where negative."""
         matrix = self.as_codes(codes)
         queries = as_matrix(q, "q", dims=self.dims)
-        return self._score_rows(queries, matrix, rows, threads)
+        numbers = _as_integers(rows, 2, len(matrix))
+        if len(numbers) != len(queries):
+            raise InputError(
+                f"rows must have one line per query: {len(queries)} queries, {len(numbers)} lines"
+            )
+        return self._score_rows(queries, matrix, numbers, threads)
 
     @property
     def code_size(self) -> int:
@@ -236,12 +255,15 @@ class Quantizer(ABC):
         """Take over learned state as `state` returned it. Returns self.
 
         Raises:
-            InputError: a name that is not learned state of this quantizer.
+            InputError: a name that is not learned state of this quantizer, or an impossible value.
         """
         known = self.state()
         for key, value in state.items():
             if key not in known:
                 raise InputError(f"{self.name} has no learned state {key!r}")
+        _check_learned_count("dims", state.get("dims"), MAX_DIM)
+        _check_learned_count("calibration_rows", state.get("calibration_rows"), _MAX_ROWS)
+        for key, value in state.items():
             setattr(self, key, value)
         return self
 
@@ -267,7 +289,7 @@ class Quantizer(ABC):
         """Score through decoding: correct for every quantizer, fast for none."""
         return dense_scores(q, self._decode(codes), self.metric)
 
-    def _search(
+    def scan(
         self,
         q: Floats,
         codes: Bytes,
@@ -275,11 +297,13 @@ class Quantizer(ABC):
         rows: NDArray[np.int64] | None,
         threads: int | None,
     ) -> tuple[Floats, NDArray[np.int64]]:
+        """Do what `search` does, for arrays that have passed the gate."""
         return best_of_blocks(lambda part: self._score(q, part, threads), codes, rows, len(q), k)
 
-    def _score_rows(
+    def rescan(
         self, q: Floats, codes: Bytes, rows: NDArray[np.int64], threads: int | None
     ) -> Floats:
+        """Do what `score_rows` does, for arrays that have passed the gate."""
         out = np.full(rows.shape, -np.inf, dtype=np.float32)
         for i, line in enumerate(rows):
             there = line >= 0
@@ -294,6 +318,32 @@ class Quantizer(ABC):
             )
 
 
+def _as_integers(rows: ArrayLike, ndim: int, n: int) -> NDArray[np.int64]:
+    """Gate for row numbers below n: int64, C-contiguous, of `ndim` dimensions."""
+    given = np.asarray(rows)
+    if given.size == 0 and given.ndim == ndim:
+        return np.empty(given.shape, dtype=np.int64)
+    if given.dtype.kind not in "iu" or given.ndim != ndim:
+        raise InputError(f"rows must be {ndim}-D integers, got {given.dtype} {given.shape}")
+    if int(given.max()) >= n:
+        raise InputError(f"rows must be below {n}, the number of code rows, got {given.max()}")
+    return np.ascontiguousarray(given, dtype=np.int64)
+
+
+def _as_rows(rows: ArrayLike, n: int) -> NDArray[np.int64]:
+    """Gate for candidates: ascending row numbers from 0 to n - 1."""
+    numbers = _as_integers(rows, 1, n)
+    if len(numbers) and (numbers[0] < 0 or not np.all(numbers[1:] > numbers[:-1])):
+        raise InputError("rows must be ascending row numbers from 0 on, each at most once")
+    return numbers
+
+
+def _check_learned_count(key: str, value: object, most: int) -> None:
+    """Refuse what cannot be a count; state may come from a hostile file."""
+    if value is not None and (type(value) is not int or not 1 <= value <= most):
+        raise InputError(f"learned {key} must be an integer from 1 to {most}, got {value!r}")
+
+
 def quantizer_names() -> list[str]:
     """Return the names of all registered quantizers, sorted."""
     return sorted(_REGISTRY)
@@ -305,7 +355,7 @@ def make_quantizer(name: str, **params: Any) -> Quantizer:  # noqa: ANN401 - the
     Raises:
         InputError: an unknown name or parameter.
     """
-    if name not in _REGISTRY:
+    if not isinstance(name, str) or name not in _REGISTRY:
         raise InputError(f"quantizer must be one of {', '.join(quantizer_names())}, got {name!r}")
     kind = _REGISTRY[name]
     known = [f.name for f in dataclasses.fields(kind) if f.init]

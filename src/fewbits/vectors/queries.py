@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fewbits.arrays import Floats
 from fewbits.vectors.form import LinearForm
+from fewbits.vectors.lanes import Doubles, lane_sum
 
 _SECOND = 254.0  # the rest after rounding to 127 levels lies within +-half a step: 127 more levels
 
@@ -38,45 +39,46 @@ class Queries:
 
 
 def prepare(q: Floats, form: LinearForm) -> Queries:
-    """Return gated queries (nq, d) made ready for codes of this form."""
+    """Return gated queries (nq, d) made ready for codes of this form.
+
+    This is the specification of `src/native/query.cpp`, which searches use.
+    """
     wide = q.astype(np.float64)
     if form.metric == "cosine":
-        squares = np.einsum("ij,ij->i", wide, wide)
-        wide = wide / np.where(squares > 0, np.sqrt(squares), 1.0)[:, None]
+        squares = lane_sum(wide * wide)
+        inverse = np.zeros_like(squares)
+        np.divide(1.0, np.sqrt(squares), out=inverse, where=squares > 0)
+        wide = wide * inverse[:, None]
     factor = 2.0 if form.metric == "l2" else 1.0
     t, gamma = _constants(wide, form)
     if form.packing == "f16":
-        none = np.empty((len(q), 1, 0), np.int8)
-        zeros = np.zeros((len(q), 1))
         dense = (factor * wide).astype(np.float32)
-        return Queries(none, dense, zeros.astype(np.float32), zeros.astype(np.int32), t, gamma)
-    if form.hamming:
-        plane, weight, base = _bits(wide, form, factor)
-    else:
-        plane, weight, base = _planes(wide, form, factor)
-    if form.step_rule == "offset":
+        none = np.zeros((len(q), 1))
+        return Queries(none[:, :, None].astype(np.int8), dense, none.astype(np.float32),
+                       none.astype(np.int32), t, gamma)
+    plane, weight, base = (_bits if form.hamming else _planes)(wide, form, factor)
+    if form.step_rule == "offset" and not form.hamming:
         # From the rounded query, so that alpha * u and beta cancel exactly where they should.
         t = (plane.sum(axis=2, dtype=np.float64) * weight).sum(axis=1).astype(np.float32)
     return Queries(plane, np.empty((len(q), 0), np.float32), weight, base, t, gamma)
 
 
-def _constants(wide: NDArray[np.float64], form: LinearForm) -> tuple[Floats, Floats]:
+def _constants(wide: Doubles, form: LinearForm) -> tuple[Floats, Floats]:
     mean = form.mean.astype(np.float64)
-    along = wide @ mean
-    if form.metric == "l2":
-        if form.correct:
-            shifted = wide - mean
-            gamma = -np.einsum("ij,ij->i", shifted, shifted)
-        else:
-            gamma = 2.0 * along - np.einsum("ij,ij->i", wide, wide)
-    else:
-        gamma = along
-    t = along / (mean @ mean) if mean.any() else np.zeros(len(wide))
+    along = lane_sum(wide * mean)
+    squares = lane_sum((mean * mean)[None, :])[0]
+    t = along / squares if squares > 0 else np.zeros(len(wide))
+    gamma = along
+    if form.metric == "l2" and form.correct:
+        shifted = wide - mean
+        gamma = -lane_sum(shifted * shifted)
+    elif form.metric == "l2":
+        gamma = 2.0 * along - lane_sum(wide * wide)
     return t.astype(np.float32), gamma.astype(np.float32)
 
 
 def _planes(
-    wide: NDArray[np.float64], form: LinearForm, factor: float
+    wide: Doubles, form: LinearForm, factor: float
 ) -> tuple[NDArray[np.int8], Floats, NDArray[np.int32]]:
     values = wide * form.step if form.step_rule == "fixed" else wide
     largest = np.abs(values).max(axis=1, keepdims=True)
@@ -94,11 +96,11 @@ def _planes(
 
 
 def _bits(
-    wide: NDArray[np.float64], form: LinearForm, factor: float
+    wide: Doubles, form: LinearForm, factor: float
 ) -> tuple[NDArray[np.int8], Floats, NDArray[np.int32]]:
     """Sign bits of q; the weight is the scale of least squared error for q * step."""
     plane = np.packbits(wide > 0, axis=1).view(np.int8)[:, None, :]
     values = wide * form.step if form.step_rule == "fixed" else wide
-    weight = factor * np.abs(values).mean(axis=1, keepdims=True)
+    weight = factor * (lane_sum(np.abs(values)) / form.d)[:, None]
     zeros = np.zeros((len(wide), 1), dtype=np.int32)
     return np.ascontiguousarray(plane), weight.astype(np.float32), zeros

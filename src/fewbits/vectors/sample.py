@@ -36,7 +36,7 @@ def draw_sample(x: ArrayLike | Iterable[ArrayLike], limit: int) -> Floats:
 
 
 def _of_array(x: Any, limit: int) -> Floats:  # noqa: ANN401 - any array-like
-    raw = np.asarray(x)
+    raw = x if isinstance(x, np.ndarray) else as_matrix(x)
     if raw.ndim != 2 or len(raw) <= (limit := min(limit, _row_limit(raw.shape[1]))):
         return as_matrix(raw if raw.size else x)
     rng = np.random.default_rng(_SEED)

@@ -36,7 +36,7 @@ class Segment:
         self._codes = Growing(codes)
         self._rescore = None if rescore is None else Growing(rescore)
         self._dead: NDArray[np.bool_] | None = None
-        self._live_rows: Rows | None = None
+        self._live_rows: tuple[tuple[int, int], Rows] | None = None
 
     def __len__(self) -> int:
         """Rows, deleted ones included."""
@@ -59,14 +59,12 @@ class Segment:
 
     def append(self, codes: Bytes, rescore: Bytes | None) -> None:
         """Add code rows; their ids are added to `ids` by the caller."""
-        self._live_rows = None
         if self._rescore is not None and rescore is not None:
             self._rescore.append(rescore)
         self._codes.append(codes)
 
     def truncate(self, n: int) -> None:
         """Forget the rows from n on."""
-        self._live_rows = None
         self._codes.truncate(n)
         if self._rescore is not None:
             self._rescore.truncate(n)
@@ -74,19 +72,22 @@ class Segment:
 
     def delete(self, rows: Rows) -> None:
         """Mark local rows as deleted."""
-        dead = self._padded_dead()
+        dead = self._padded_dead(len(self))
         dead[rows] = True
         self._dead = dead
-        self._live_rows = None
         self.deleted = int(np.count_nonzero(dead))
 
     def live_rows(self) -> Rows | None:
         """Return the local rows that are not deleted, ascending; None if that is all of them."""
         if self.deleted == 0:
             return None
-        if self._live_rows is None:
-            self._live_rows = np.flatnonzero(~self._padded_dead())
-        return self._live_rows
+        # Other threads may append or delete meanwhile: what is kept says which state it is of.
+        state = (len(self), self.deleted)
+        kept = self._live_rows
+        if kept is None or kept[0] != state:
+            kept = (state, np.flatnonzero(~self._padded_dead(state[0])))
+            self._live_rows = kept
+        return kept[1]
 
     def dead_rows(self) -> NDArray[np.uint32]:
         """Return the local rows that are deleted, ascending."""
@@ -96,7 +97,7 @@ class Segment:
 
     def live_of(self, rows: Rows) -> Rows:
         """Return those of the local rows that are not deleted."""
-        return rows if self._dead is None else rows[~self._padded_dead()[rows]]
+        return rows if self._dead is None else rows[~self._padded_dead(len(self))[rows]]
 
     def live_ids(self) -> IdArray:
         """Return the ids of the rows that are not deleted, in row order."""
@@ -110,8 +111,10 @@ class Segment:
             found["rescore"] = self.rescore
         return found
 
-    def _padded_dead(self) -> NDArray[np.bool_]:
-        dead = np.zeros(len(self), dtype=np.bool_)
-        if self._dead is not None:
-            dead[: len(self._dead)] = self._dead
+    def _padded_dead(self, n: int) -> NDArray[np.bool_]:
+        """Return the marks of the first n rows; rows added since the last delete have none."""
+        dead = np.zeros(n, dtype=np.bool_)
+        marks = self._dead
+        if marks is not None:
+            dead[: len(marks)] = marks[:n]
         return dead

@@ -49,6 +49,8 @@ class Segments:
         """Return n automatic ids: one more than the largest so far, and on."""
         if self.id_kind == "str":
             raise InputError("ids must be given: this index has string ids")
+        if self.next_id + n > np.iinfo(np.int64).max:
+            raise InputError(f"ids must be given: those from {self.next_id} on do not fit in int64")
         return np.arange(self.next_id, self.next_id + n, dtype=np.int64)
 
     def check_new(self, ids: IdArray) -> None:
@@ -119,6 +121,8 @@ class Segments:
 
     def ids_of(self, rows: Rows) -> IdArray:
         """Return the ids of global rows, of any shape."""
+        if len(self.list) == 1:
+            return self.list[0].ids.take(rows)
         flat = rows.ravel()
         out = np.empty(flat.shape, dtype=np.int64 if self.id_kind != "str" else object)
         for segment in self.list:

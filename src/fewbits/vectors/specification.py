@@ -7,7 +7,7 @@ Written for clearness, not speed. Sums run in eight float64 lanes (lane l takes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +16,10 @@ from fewbits.arrays import Bytes, Floats
 from fewbits.numerics.packing import pack, pack_trits, unpack, unpack_trits
 from fewbits.numerics.rounding import noise, stochastic
 from fewbits.vectors.form import ALPHA_LIMIT, LinearForm
+from fewbits.vectors.lanes import lane_dot, lane_sum
 
 if TYPE_CHECKING:
     from fewbits.vectors.queries import Queries
-
-Doubles = NDArray[np.float64]
-
-
-def lane_sum(values: Doubles) -> Doubles:
-    """Sum (n, d) along rows in the fixed order of the eight lanes."""
-    n, d = values.shape
-    padded = np.zeros((n, -(-d // 8) * 8))
-    padded[:, :d] = values
-    lanes = np.zeros((n, 8))
-    for start in range(0, padded.shape[1], 8):
-        lanes += padded[:, start : start + 8]
-    pairs = lanes[:, :4] + lanes[:, 4:]
-    evens = pairs[:, :2] + pairs[:, 2:]
-    total: Doubles = evens[:, 0] + evens[:, 1]
-    return total
-
-
-def lane_dot(a: NDArray[Any], b: NDArray[Any]) -> Doubles:
-    """Return the inner product of matching rows; float32 products are exact in float64."""
-    return lane_sum(a.astype(np.float64) * b.astype(np.float64))
-
 
 def normalise(x: Floats) -> Floats:
     """Return rows of unit length; a zero row stays zero."""
@@ -233,7 +212,7 @@ def _dots(queries: Queries, codes: Bytes, form: LinearForm) -> Floats:
     if form.hamming:
         bits = np.unpackbits(queries.plane[:, 0].view(np.uint8), axis=1, count=form.d)
         differences = (bits[:, None, :] != stored[None, :, :]).sum(axis=2)
-        return np.multiply((form.d - 2 * differences).astype(np.float32), queries.weight)
+        return np.asarray((form.d - 2 * differences) * queries.weight, dtype=np.float32)
     v = np.zeros((len(queries.plane), len(codes)), dtype=np.float32)
     for p in range(queries.plane.shape[1]):
         raw = queries.plane[:, p].astype(np.int64) @ stored.T

@@ -205,10 +205,8 @@ class Writer:
         self._attempt = raw
         write_file(folder / manifest.NAME, [raw])
         self._done = True
-        sync_folder(folder)
-        self._sweep(
-            new.files
-        )  # after the sync: a power cut may bring the old manifest back until then
+        sync_folder(folder)  # before removing: until then a power cut may bring the old state back
+        self._sweep(new.files)
         return Snapshot(new.generation, new.params, opened)
 
     def close(self) -> None:
@@ -227,9 +225,7 @@ class Writer:
         except FileNotFoundError:
             return False
         except OSError:
-            return (
-                True  # unknown: a file left over is removed by the next commit, a lost one is lost
-            )
+            return True  # unknown: the next commit removes a file left over, a lost one is lost
 
     def _check_open(self) -> None:
         if self._done or self._attempt is not None:

@@ -68,13 +68,14 @@ class TwoTier:
     ) -> tuple[Floats, IdArray]:
         """Return (scores, ids) of the k best, each (nq, min(k, rows allowed))."""
         parts = segments.candidates(allowed)
+        k = min(k, sum(len(segment) if local is None else len(local) for segment, local in parts))
         scores, rows = self._scan(q, math.ceil(k * factor), parts)
         if self._originals is not None:
             ids = segments.ids_of(rows)
-            scores = rescore_exactly(q, ids, self._originals, self._codes.metric)
+            again = rescore_exactly(q, ids, self._originals, self._codes.metric)
+            scores, rows = best(again, rows, k)
         elif factor > 1:
-            scores = self._score_again(q, rows, parts)
-        scores, rows = best(scores, rows, k)
+            scores, rows = best(self._score_again(q, rows, parts), rows, k)
         return scores, segments.ids_of(rows)
 
     def _scan(self, q: Floats, k: int, parts: Parts) -> tuple[Floats, Rows]:
@@ -82,7 +83,7 @@ class TwoTier:
         scores = [np.empty((len(q), 0), dtype=np.float32)]
         rows = [np.empty((len(q), 0), dtype=np.int64)]
         for segment, local in parts:
-            found = self._codes.search(q, segment.codes, k, rows=local, threads=self._threads)
+            found = self._codes.scan(q, segment.codes, k, local, self._threads)
             scores.append(found[0])
             rows.append(found[1] + segment.start)
         if len(scores) == 2:
@@ -98,6 +99,6 @@ class TwoTier:
                 continue
             local = np.where(inside, rows - segment.start, -1)
             assert segment.rescore is not None
-            found = self._rescore.score_rows(q, segment.rescore, local, threads=self._threads)
+            found = self._rescore.rescan(q, segment.rescore, local, self._threads)
             scores = np.where(inside, found, scores)
         return scores

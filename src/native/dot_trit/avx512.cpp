@@ -53,16 +53,36 @@ inline __m512i top_digit(__m512i v) {
   return _mm512_and_si512(_mm512_avg_epu8(less, half), _mm512_set1_epi8(-64));
 }
 
-// acc[p] += 64 * <digits of the bytes v, plane p from byte j on>.
-template <int planes>
-inline void add_digits(__m512i* acc, __m512i v, const QueryView& q, size_t j) {
+// acc[p] += 64 * <digits of the bytes v, plane p>, whose sub-plane k is fetch(p, k).
+template <int planes, typename Fetch>
+inline void add_digits(__m512i* acc, __m512i v, const Fetch& fetch) {
   for (int k = 0; k < digits; ++k) {
     const __m512i digit = top_digit(v);
-    for (int p = 0; p < planes; ++p) {
-      const int8_t* plane = q.plane[p] + static_cast<size_t>(k) * q.sub + j;
-      acc[p] = _mm512_dpbusd_epi32(acc[p], digit, _mm512_load_si512(plane));
-    }
+    for (int p = 0; p < planes; ++p) acc[p] = _mm512_dpbusd_epi32(acc[p], digit, fetch(p, k));
     v = _mm512_add_epi8(v, _mm512_add_epi8(v, v));
+  }
+}
+
+// The last 16 or fewer bytes of four rows in one register; 128-bit lane r belongs to row r.
+template <int planes>
+inline void add_tails(const uint8_t* at, size_t stride, size_t left, const QueryView& q, size_t j,
+                      __m512i (*acc)[4]) {
+  const __mmask16 mask = static_cast<__mmask16>((1u << left) - 1);
+  __m512i v = _mm512_castsi128_si512(_mm_maskz_loadu_epi8(mask, at));
+  v = _mm512_inserti32x4(v, _mm_maskz_loadu_epi8(mask, at + stride), 1);
+  v = _mm512_inserti32x4(v, _mm_maskz_loadu_epi8(mask, at + 2 * stride), 2);
+  v = _mm512_inserti32x4(v, _mm_maskz_loadu_epi8(mask, at + 3 * stride), 3);
+  __m512i sum[planes];
+  for (int p = 0; p < planes; ++p) sum[p] = _mm512_setzero_si512();
+  add_digits<planes>(sum, v, [&](int p, int k) {
+    const int8_t* plane = q.plane[p] + static_cast<size_t>(k) * q.sub + j;
+    return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(plane)));
+  });
+  for (int p = 0; p < planes; ++p) {
+    for (int r = 0; r < 4; ++r) {
+      const __mmask16 own = static_cast<__mmask16>(15 << (4 * r));
+      acc[p][r] = _mm512_mask_add_epi32(acc[p][r], own, acc[p][r], sum[p]);
+    }
   }
 }
 
@@ -71,15 +91,26 @@ template <int planes, int rows>
 inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const QueryView& q,
                      __m512i (*sum)[group], size_t first) {
   const size_t bytes = (d + 4) / 5;
+  const size_t left = bytes % width;
+  const bool share = rows == 4 && left > 0 && left <= 16;
+  const size_t apart = share ? bytes - left : bytes;  // bytes that each row reads for itself
+  __m512i acc[planes][4];
   for (int r = 0; r < rows; ++r) {
     const uint8_t* from = at + static_cast<size_t>(r) * stride;
-    __m512i acc[planes];
-    for (int p = 0; p < planes; ++p) acc[p] = _mm512_setzero_si512();
-    for (size_t j = 0; j < bytes; j += width) {
+    __m512i own[planes];
+    for (int p = 0; p < planes; ++p) own[p] = _mm512_setzero_si512();
+    for (size_t j = 0; j < apart; j += width) {
       prefetch(from + j);
-      add_digits<planes>(acc, _mm512_maskz_loadu_epi8(low_bytes(bytes - j), from + j), q, j);
+      const __m512i v = _mm512_maskz_loadu_epi8(low_bytes(apart - j), from + j);
+      add_digits<planes>(own, v, [&](int p, int k) {
+        return _mm512_load_si512(q.plane[p] + static_cast<size_t>(k) * q.sub + j);
+      });
     }
-    for (int p = 0; p < planes; ++p) sum[p][first + static_cast<size_t>(r)] = acc[p];
+    for (int p = 0; p < planes; ++p) acc[p][r] = own[p];
+  }
+  if (share) add_tails<planes>(at + apart, stride, left, q, apart, acc);
+  for (int p = 0; p < planes; ++p) {
+    for (int r = 0; r < rows; ++r) sum[p][first + static_cast<size_t>(r)] = acc[p][r];
   }
 }
 

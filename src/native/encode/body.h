@@ -2,14 +2,28 @@
 // registers the level has, so every level performs the same operations in the same order.
 // Include inside an anonymous namespace after encode.h and dot_f16.h.
 
+// Doubles come in parts of one register; 8 lanes in all, whatever the level.
+#if defined(__AVX512F__)
+constexpr size_t part = 8;
+#elif defined(__AVX2__)
+constexpr size_t part = 4;
+#else
+constexpr size_t part = 2;
+#endif
+constexpr size_t parts = 8 / part;
+
 typedef float f8 __attribute__((vector_size(32), aligned(4), may_alias));
-typedef double d8 __attribute__((vector_size(64)));
+typedef float fpart __attribute__((vector_size(4 * part), aligned(4), may_alias));
+typedef double dpart __attribute__((vector_size(8 * part)));
 typedef int32_t i8v __attribute__((vector_size(32)));
+typedef uint32_t u8v __attribute__((vector_size(32)));
 
 inline f8 load(const float* p) { return *reinterpret_cast<const f8*>(p); }
 inline void store(float* p, f8 v) { *reinterpret_cast<f8*>(p) = v; }
 inline f8 splat(float v) { return f8{v, v, v, v, v, v, v, v}; }
-inline d8 wide(f8 v) { return __builtin_convertvector(v, d8); }
+inline fpart load_part(const float* p) { return *reinterpret_cast<const fpart*>(p); }
+inline dpart wide(fpart v) { return __builtin_convertvector(v, dpart); }
+inline dpart wide(const float* p) { return wide(load_part(p)); }
 inline f8 lesser(f8 a, f8 b) { return a < b ? a : b; }
 inline f8 greater(f8 a, f8 b) { return a > b ? a : b; }
 
@@ -19,36 +33,46 @@ inline f8 round_even(f8 v) {
   return (v + magic) - magic;
 }
 
-inline double total(d8 s) {
-  const double a = s[0] + s[4], b = s[1] + s[5], c = s[2] + s[6], d = s[3] + s[7];
-  const double even = a + c, odd = b + d;
-  return even + odd;
+// Eight running sums, lane l of them takes elements l, 8 + l, ...
+struct Lanes {
+  dpart sum[parts] = {};
+
+  double total() const {
+    double s[8];
+    __builtin_memcpy(s, sum, sizeof s);
+    const double a = s[0] + s[4], b = s[1] + s[5], c = s[2] + s[6], d = s[3] + s[7];
+    const double even = a + c, odd = b + d;
+    return even + odd;
+  }
+};
+
+// term(j): the terms of elements j, j + 1, ... of one part.
+template <typename Term>
+inline double sum_of(size_t n, const Term& term) {
+  Lanes lanes;
+  for (size_t j = 0; j < n; j += 8) {
+    for (size_t s = 0; s < parts; ++s) lanes.sum[s] = lanes.sum[s] + term(j + s * part);
+  }
+  return lanes.total();
 }
 
 inline double dot(const float* a, const float* b, size_t n) {
-  d8 sum = {0, 0, 0, 0, 0, 0, 0, 0};
-  for (size_t j = 0; j < n; j += 8) {
-    const d8 product = wide(load(a + j)) * wide(load(b + j));
-    sum = sum + product;
-  }
-  return total(sum);
+  return sum_of(n, [=](size_t j) { return wide(a + j) * wide(b + j); });
 }
 
 inline double sum_abs(const float* a, size_t n) {
-  d8 sum = {0, 0, 0, 0, 0, 0, 0, 0};
-  for (size_t j = 0; j < n; j += 8) {
-    const f8 v = load(a + j);
-    sum = sum + wide(v < 0.0f ? -v : v);
-  }
-  return total(sum);
+  return sum_of(n, [=](size_t j) {
+    const dpart v = wide(a + j);
+    return v < 0.0 ? -v : v;
+  });
 }
 
 inline void normalise_row(float* y, size_t n) {
   const double squares = dot(y, y, n);
   const double inverse = squares > 0 ? 1.0 / __builtin_sqrt(squares) : 0.0;
-  for (size_t j = 0; j < n; j += 8) {
-    const d8 scaled = wide(load(y + j)) * inverse;
-    store(y + j, __builtin_convertvector(scaled, f8));
+  for (size_t j = 0; j < n; j += part) {
+    const dpart scaled = wide(y + j) * inverse;
+    *reinterpret_cast<fpart*>(y + j) = __builtin_convertvector(scaled, fpart);
   }
 }
 
@@ -113,12 +137,11 @@ struct RowFactors {
 };
 
 inline double decoded_squares(const float* c, const float* mean, size_t n, float alpha, bool fixed) {
-  d8 sum = {0, 0, 0, 0, 0, 0, 0, 0};
-  for (size_t j = 0; j < n; j += 8) {
-    const f8 value = fixed ? load(mean + j) + load(c + j) : load(c + j) * splat(alpha);
-    sum = sum + wide(value) * wide(value);
-  }
-  return total(sum);
+  return sum_of(n, [=](size_t j) {
+    const fpart code = load_part(c + j);
+    const dpart value = wide(fixed ? load_part(mean + j) + code : code * alpha);
+    return value * value;
+  });
 }
 
 inline RowFactors row_factors(const float* r, const float* c, size_t n, const EncodePlan& plan,
@@ -146,60 +169,19 @@ inline RowFactors row_factors(const float* r, const float* c, size_t n, const En
   return found;
 }
 
-inline void pack_i8(const float* u, size_t d, uint8_t* out) {
-  for (size_t j = 0; j < d; ++j) out[j] = static_cast<uint8_t>(static_cast<int32_t>(u[j]));
-}
+#include "pack.h"
 
-inline void pack_u4(const float* u, size_t d, uint8_t* out) {
-  for (size_t b = 0; b < d / 2; ++b) {
-    const int32_t value = static_cast<int32_t>(u[2 * b] * 16.0f + u[2 * b + 1]);
-    out[b] = static_cast<uint8_t>(value);
-  }
-  if (d % 2) out[d / 2] = static_cast<uint8_t>(static_cast<int32_t>(u[d - 1]) << 4);
-}
-
-inline void pack_trit(const float* u, size_t d, uint8_t* out) {
-  for (size_t b = 0; b < (d + 4) / 5; ++b) {
-    int32_t value = 0;
-    for (size_t k = 0; k < 5; ++k) {
-      const size_t j = 5 * b + k;
-      value = value * 3 + (j < d ? static_cast<int32_t>(u[j]) : 1);  // a pad digit is 1: zero
-    }
-    out[b] = static_cast<uint8_t>((value * 256 + 242) / 243);
-  }
-}
-
-inline void pack_b1(const float* u, size_t d, uint8_t* out) {
-  // Weights 128, 64, ... turn eight 0/1 floats into the byte they spell, most significant first.
-  const f8 weights = {128, 64, 32, 16, 8, 4, 2, 1};
-  const size_t whole = d / 8;
-  for (size_t b = 0; b < whole; ++b) {
-    const f8 v = load(u + 8 * b) * weights;
-    const float sum = ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
-    out[b] = static_cast<uint8_t>(static_cast<int32_t>(sum));
-  }
-  if (d % 8) {
-    int32_t value = 0;
-    for (size_t j = 8 * whole; j < d; ++j) value |= (u[j] > 0 ? 1 : 0) << (7 - (j % 8));
-    out[whole] = static_cast<uint8_t>(value);
-  }
-}
-
-inline void put(uint8_t*& at, float value) {
-  __builtin_memcpy(at, &value, sizeof value);
-  at += sizeof value;
-}
-
-inline void encode_f16_row(const float* y, const EncodePlan& plan, uint8_t* out) {
-  d8 sum = {0, 0, 0, 0, 0, 0, 0, 0};
-  for (size_t j = 0; j < plan.d; ++j) {
-    const uint16_t half = float_to_half(y[j]);
-    __builtin_memcpy(out + 2 * j, &half, sizeof half);
-    const double value = half_to_float(half);
-    sum[j % 8] = sum[j % 8] + value * value;
+inline void encode_f16_row(float* y, size_t n, const EncodePlan& plan, uint8_t* out) {
+  for (size_t j = 0; j < n; j += 8) {
+    const u8v halves = to_halves(load(y + j));
+    store(y + j, from_halves(halves));
+    typedef uint16_t h8 __attribute__((vector_size(16)));
+    const h8 packed = __builtin_convertvector(halves, h8);
+    const size_t left = plan.d > j ? plan.d - j : 0;
+    __builtin_memcpy(out + 2 * j, &packed, left < 8 ? 2 * left : sizeof packed);
   }
   uint8_t* at = out + plan.factors.offset;
-  if (plan.factors.nu) put(at, static_cast<float>(total(sum)));
+  if (plan.factors.nu) put(at, static_cast<float>(dot(y, y, n)));
 }
 
 inline void encode_row(const float* x, const EncodePlan& plan, float* scratch, uint8_t* out) {
@@ -210,7 +192,7 @@ inline void encode_row(const float* x, const EncodePlan& plan, float* scratch, u
   __builtin_memcpy(r, x, plan.d * sizeof(float));
   for (size_t j = plan.d; j < n; ++j) r[j] = 0;
   if (plan.normalise) normalise_row(r, n);
-  if (plan.packing == Packing::f16) return encode_f16_row(r, plan, out);
+  if (plan.packing == Packing::f16) return encode_f16_row(r, n, plan, out);
   for (size_t j = 0; j < n; j += 8) store(r + j, load(r + j) - load(plan.mean + j));
   RowStep own;
   if (plan.step_rule != Step::fixed) own = row_step(r, n, plan);

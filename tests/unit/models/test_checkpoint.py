@@ -117,7 +117,7 @@ def test_a_missing_tensor_is_named(name, model_folder):
     ("change", "expected"),
     [
         (lambda t: t[:-1], r"must have shape \(400, 32\) to match config.json, got \(399, 32\)"),
-        (lambda t: t.astype(np.int32), "must be stored as one of F32, F16, BF16, F64, got I32"),
+        (lambda t: t.astype(np.int32), "must be stored as F32 or F16 or BF16 or F64, got I32"),
         (lambda t: np.where(t == t.max(), np.nan, t), "holds nan or infinity"),
         (lambda t: np.where(t == t.max(), np.inf, t), "holds nan or infinity"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from conftest import FAMILIES, FIXTURES, MODELS
@@ -51,6 +53,13 @@ def test_equal_calls_give_equal_bytes(tiny, texts):
     assert tiny.encode(texts).tobytes() == tiny.encode(texts).tobytes()
 
 
+def test_eight_threads_sharing_one_encoder_agree_with_one(tiny, texts):
+    expected = tiny.encode(texts, batch_tokens=100).tobytes()
+    with ThreadPoolExecutor(8) as pool:
+        results = pool.map(lambda _: tiny.encode(texts, batch_tokens=100).tobytes(), range(24))
+    assert set(results) == {expected}
+
+
 def test_a_bare_string_gives_one_vector(tiny):
     one = tiny.encode("A zero row scores zero.")
     assert one.shape == (32,)
@@ -61,6 +70,16 @@ def test_no_texts_give_no_rows(tiny):
     got = tiny.encode([])
     assert (got.shape, got.dtype) == ((0, 32), np.float32)
     assert tiny.truncated == 0
+
+
+def test_a_text_without_any_token_is_a_zero_row(model_folder, texts):
+    folder = model_folder("mpnet")
+    folder.edit("tokenizer.json", post_processor=None)
+    encoder = folder.load()
+    got = encoder.encode(["", *texts[:3], ""])
+    assert not got[[0, 4]].any()
+    np.testing.assert_array_equal(got[1:4] != 0, True)
+    assert not encoder.encode("").any()
 
 
 def test_any_iterable_of_strings_will_do(tiny):

@@ -26,11 +26,11 @@ EXACT["gelu_pytorch_tanh"] = EXACT["gelu_new"]
 EXACT["swish"] = EXACT["silu"]
 
 
-def test_erf_is_right_to_three_in_ten_million():
+def test_erf_is_right_to_two_in_ten_million():
     x = np.concatenate([np.linspace(-6, 6, 40_001), [0.0, -0.0, 1e-30, 50, -50, 1e30]])
     x = x.astype(np.float32)
     exact = np.array([math.erf(value) for value in x.tolist()])
-    assert np.abs(erf(x) - exact).max() <= 3e-7
+    assert np.abs(erf(x) - exact).max() <= 2e-7
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -101,8 +101,9 @@ POOLED = {
     "max": lambda h, skip: h[skip:].max(axis=0),
     "mean": lambda h, skip: h[skip:].sum(axis=0) / len(h[skip:]),
     "mean_sqrt_len_tokens": lambda h, skip: h[skip:].sum(axis=0) / math.sqrt(len(h[skip:])),
-    "weightedmean": lambda h, skip: sum((i + 1) * h[i] for i in range(skip, len(h)))
-    / sum(i + 1 for i in range(skip, len(h))),
+    "weightedmean": lambda h, skip: (
+        sum((i + 1) * h[i] for i in range(skip, len(h))) / sum(i + 1 for i in range(skip, len(h)))
+    ),
 }
 
 
@@ -141,7 +142,8 @@ def test_batches_hold_every_sequence_once_within_the_budget(budget):
     for batch in batches(sequences, budget):
         assert len(batch.ids) <= budget or len(batch.rows) == 1
         assert sum(run.count * run.length for run in batch.runs) == len(batch.ids)
-        assert [run.length for run in batch.runs] == sorted({run.length for run in batch.runs})[::-1]
+        widths = [run.length for run in batch.runs]
+        assert widths == sorted(set(widths), reverse=True)
         rows = iter(batch.rows)
         for run in batch.runs:
             for ids in batch.ids[run.tokens].reshape(run.count, run.length):

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, fields
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
+from fewbits import vectors
 from fewbits.errors import InputError
 
 
@@ -78,7 +80,8 @@ class Picky(Identity):
         raise InputError("picky serves nobody")
 
 
-REGISTRY = {"identity": Identity, "signs": Signs, "picky": Picky}
+KINDS = {"identity": Identity, "signs": Signs, "picky": Picky}
+REGISTRY = dict(KINDS)
 
 
 def quantizer_names():
@@ -122,8 +125,11 @@ class Index:
         }
 
 
-def install(monkeypatch, vectors):
-    """Put the fake in place of the real room."""
+@pytest.fixture
+def fake_room(monkeypatch):
+    """Put the fake in place of the real room; returns its registry, free to change."""
+    registry = dict(KINDS)
+    monkeypatch.setitem(globals(), "REGISTRY", registry)
     for name, value in {
         "Index": Index,
         "quantizer_names": quantizer_names,
@@ -131,3 +137,4 @@ def install(monkeypatch, vectors):
         "Quantizer": Identity,
     }.items():
         monkeypatch.setattr(vectors, name, value, raising=False)
+    return registry

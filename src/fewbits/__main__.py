@@ -1,0 +1,5 @@
+"""`python -m fewbits`."""
+
+from fewbits.cli.app import main
+
+main()

@@ -1,0 +1,5 @@
+"""`python -m fewbits.cli`."""
+
+from fewbits.cli.app import main
+
+main()
