@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         StorageError,
         UnknownIdError,
     )
-    from fewbits.evaluate import evaluate
     from fewbits.models import Encoder
     from fewbits.vectors import (
         Binary,
@@ -58,7 +57,6 @@ _HOMES = {
         "StorageError",
         "UnknownIdError",
     ),
-    "fewbits.evaluate": ("evaluate",),
     "fewbits.models": ("Encoder",),
     "fewbits.vectors": (
         "Binary",
@@ -74,6 +72,7 @@ _HOMES = {
         "simd_level",
     ),
 }
+_ROOMS = ("evaluate", "models", "numerics", "vectors")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -98,7 +97,6 @@ __all__ = [
     "StorageError",
     "Ternary",
     "UnknownIdError",
-    "evaluate",
     "make_quantizer",
     "quantizer_names",
     "simd_level",
@@ -106,7 +104,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public object
-    """Load a public name on first use."""
+    """Load a public name, or a room, on first use."""
+    if name in _ROOMS:
+        return importlib.import_module(f"fewbits.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'fewbits' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME_OF[name]), name)

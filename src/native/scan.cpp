@@ -35,6 +35,10 @@ class Scorer {
                       queries.gamma(query), out);
   }
 
+  size_t select(const float* scores, size_t n, float threshold, uint16_t* out) const {
+    return kernels_.select(scores, n, threshold, out);
+  }
+
  private:
   const Layout& layout_;
   Kernels kernels_;
@@ -80,18 +84,13 @@ size_t worth(size_t threads, size_t n, size_t stride, size_t queries) {
 void scan_range(const Scorer& score, Chunk& chunk, const PreparedQueries& queries, size_t begin,
                 size_t end, std::vector<TopK>& best) {
   float scores[chunk_rows];
-  uint32_t above[chunk_rows];
+  uint16_t above[chunk_rows];
   for (size_t at = begin; at < end; at += chunk_rows) {
     const size_t n = std::min(chunk_rows, end - at);
     const uint8_t* rows = chunk.rows(at, n);
     for (size_t i = 0; i < queries.size(); ++i) {
       score(rows, n, queries, i, scores);
-      const float threshold = best[i].threshold();
-      size_t count = 0;
-      for (size_t r = 0; r < n; ++r) {
-        above[count] = static_cast<uint32_t>(r);
-        count += !(scores[r] < threshold);
-      }
+      const size_t count = score.select(scores, n, best[i].threshold(), above);
       for (size_t c = 0; c < count; ++c) {
         const float score_c = scores[above[c]];
         // Codes that no encoder wrote may score NaN: last, but still counted as a row.

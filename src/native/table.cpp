@@ -13,18 +13,20 @@ namespace {
 
 const Kernels rows[] = {
     {Level::scalar, Level::scalar, dot_i8_scalar, dot_u4_scalar, dot_trit_scalar, dot_b1_scalar,
-     dot_f16_scalar, hamming_scalar, epilogue_scalar, encode_scalar},
+     dot_f16_scalar, hamming_scalar, epilogue_scalar, encode_scalar,
+     select_scalar},
 #if defined(FEWBITS_HAVE_AVX2)
     {Level::avx2, Level::scalar, dot_i8_avx2, dot_u4_avx2, dot_trit_avx2, dot_b1_avx2,
-     dot_f16_avx2, hamming_avx2, nullptr, encode_avx2},
+     dot_f16_avx2, hamming_avx2, nullptr, encode_avx2, select_avx2},
 #endif
 #if defined(FEWBITS_HAVE_AVX512)
     {Level::avx512, Level::avx2, dot_i8_avx512, dot_u4_avx512, dot_trit_avx512, dot_b1_avx512,
-     dot_f16_avx512, hamming_avx512, epilogue_avx512, encode_avx512},
+     dot_f16_avx512, hamming_avx512, epilogue_avx512, encode_avx512,
+     select_avx512},
 #endif
 #if defined(FEWBITS_HAVE_NEON)
     {Level::neon, Level::scalar, dot_i8_neon, dot_u4_neon, dot_trit_neon, dot_b1_neon,
-     dot_f16_neon, hamming_neon, nullptr, encode_neon},
+     dot_f16_neon, hamming_neon, nullptr, encode_neon, nullptr},
 #endif
 };
 
@@ -59,6 +61,7 @@ Kernels kernels_of(Level level) {
     inherit(filled.hamming, below.hamming);
     inherit(filled.epilogue, below.epilogue);
     inherit(filled.encode, below.encode);
+    inherit(filled.select, below.select);
     at = below.level;
   }
   return filled;

@@ -6,6 +6,7 @@
 #include "epilogue/epilogue.h"
 #include "levels.h"
 #include "query.h"
+#include "select/select.h"
 
 namespace fewbits {
 
@@ -20,6 +21,7 @@ struct Kernels {
   DotFn* hamming;
   EpilogueFn* epilogue;
   EncodeFn* encode;
+  SelectFn* select;
 };
 
 // The kernels of `level`, every cell filled. `level` must be available.

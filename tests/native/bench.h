@@ -48,11 +48,12 @@ inline void bench_dots(const std::vector<Kernels>& levels, size_t n, size_t d) {
   constexpr size_t chunk = 256;  // rows per call, as in the scan
   Random random(3);
   std::vector<float> out(n);
+  const Guarded memory(16 * d);
   for (const Column& column : columns) {
-    const Layout layout = layout_of(column, d, column.hamming ? 0 : 2);
-    std::vector<uint8_t> rows(n * layout.stride);
+    const size_t stride = payload_bytes(column.packing, d) + (column.hamming ? 0 : 8);
+    std::vector<uint8_t> rows(n * stride);
     for (size_t i = 0; i < n; ++i) {
-      fill_row(column, Pattern::random, d, random, rows.data() + i * layout.stride);
+      fill_row(column, Pattern::random, d, random, rows.data() + i * stride);
     }
     const size_t payload = n * payload_bytes(column.packing, d);
     volatile uint64_t sink = 0;
@@ -60,14 +61,13 @@ inline void bench_dots(const std::vector<Kernels>& levels, size_t n, size_t d) {
            time_of([&] { sink = sink + read_all(rows.data(), rows.size()); }));
     const size_t most = column.hamming || column.packing == Packing::f16 ? 1 : 2;
     for (size_t planes = 1; planes <= most; ++planes) {
-      const Query query(column, Pattern::random, d, planes, random);
-      const PreparedQueries prepared(layout, query.arrays());
+      const QueryView query = query_of(column, Pattern::random, d, planes, random, memory);
       for (const Kernels& level : levels) {
         DotFn* const dot = level.*column.kernel;
         report(column.name, name(level.level), planes, payload, time_of([&] {
                  for (size_t i = 0; i < n; i += chunk) {
-                   dot(rows.data() + i * layout.stride, std::min(chunk, n - i), layout.stride, d,
-                       prepared[0], out.data() + i);
+                   dot(rows.data() + i * stride, std::min(chunk, n - i), stride, d,
+                       query, out.data() + i);
                  }
                }));
       }

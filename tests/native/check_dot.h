@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "guarded.h"
-#include "scan.h"
+#include "table.h"
 
 namespace check {
 
@@ -63,82 +63,75 @@ inline void fill_row(const Column& column, Pattern pattern, size_t d, Random& ra
   if (column.hamming && d % 8 != 0) row[bytes - 1] &= static_cast<uint8_t>(0xff00 >> (d % 8));
 }
 
-// One query of `planes` planes that meets `pattern` rows at the ends of the exact range.
-struct Query {
-  std::vector<int8_t> plane;
-  std::vector<float> dense, weight;
-  std::vector<int32_t> base;
-  float t = 0, gamma = 0;
+inline size_t sub_planes(Packing packing) {
+  return packing == Packing::trit ? 5 : packing == Packing::u4 ? 2 : 1;
+}
 
-  Query(const Column& column, Pattern pattern, size_t d, size_t planes, Random& random) {
-    const size_t width = column.hamming ? payload_bytes(Packing::b1, d) : d;
-    plane.resize(width * planes);
-    for (size_t j = 0; j < plane.size(); ++j) {
-      const int value = random.below(255) - 127;
-      const bool flip = pattern == Pattern::low || (pattern == Pattern::alternating && j % 2 == 0);
-      plane[j] = static_cast<int8_t>(pattern == Pattern::random ? value : flip ? -127 : 127);
-    }
-    if (column.hamming) fill_row(column, pattern, d, random, reinterpret_cast<uint8_t*>(plane.data()));
-    dense.resize(d);
+inline size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+// One query of `planes` planes, laid out as query.h says, that meets `pattern` rows at the ends of
+// the exact range. Its last pad byte is the last one before the guard page.
+inline QueryView query_of(const Column& column, Pattern pattern, size_t d, size_t planes,
+                          Random& random, const Guarded& memory) {
+  const size_t subs = sub_planes(column.packing);
+  const bool bits = column.packing == Packing::b1 && !column.hamming;
+  QueryView view;
+  view.gain = column.packing == Packing::i8 ? 1 : 2;
+  view.planes = static_cast<int>(planes);
+  if (column.packing == Packing::f16) {
+    const size_t bytes = round_up(d * sizeof(float), plane_align);
+    float* dense = reinterpret_cast<float*>(memory.ending(bytes));
+    std::memset(dense, 0, bytes);
     for (size_t j = 0; j < d; ++j) {
       const float value = random.signed_unit();
       dense[j] = pattern == Pattern::random ? (j % 5 == 4 ? -0.0f : value) : std::ldexp(value, 10);
     }
-    for (size_t p = 0; p < planes; ++p) {
-      weight.push_back(random.signed_unit());
-      base.push_back(random.below(2000001) - 1000000);
+    view.dense = dense;
+    return view;
+  }
+  view.sub = round_up(bits ? round_up(d, 8) : (d + subs - 1) / subs, plane_align);
+  uint8_t* at = memory.ending(planes * subs * view.sub);
+  std::memset(at, 0, planes * subs * view.sub);
+  for (size_t p = 0; p < planes; ++p, at += subs * view.sub) {
+    int8_t* plane = reinterpret_cast<int8_t*>(at);
+    if (column.hamming) fill_row(column, pattern, d, random, at);
+    for (size_t j = 0; j < d && !column.hamming; ++j) {
+      const bool flip = pattern == Pattern::low || (pattern == Pattern::alternating && j % 2 == 0);
+      const int value = pattern == Pattern::random ? random.below(255) - 127 : flip ? -127 : 127;
+      const size_t place = bits ? j / 8 * 8 + 7 - j % 8 : j % subs * view.sub + j / subs;
+      plane[place] = static_cast<int8_t>(value);
     }
+    view.plane[p] = plane;
+    view.weight[p] = random.signed_unit();
+    view.base[p] = random.below(2000001) - 1000000;
   }
-
-  QueryArrays arrays() const {
-    QueryArrays a;
-    a.n = 1;
-    a.planes = weight.size();
-    a.plane = plane.data();
-    a.dense = dense.data();
-    a.weight = weight.data();
-    a.base = base.data();
-    a.t = &t;
-    a.gamma = &gamma;
-    return a;
-  }
-};
-
-inline Layout layout_of(const Column& column, size_t d, size_t factors) {
-  Layout layout;
-  layout.packing = column.packing;
-  layout.hamming = column.hamming;
-  layout.d = d;
-  layout.gain = column.packing == Packing::i8 ? 1 : 2;
-  layout.stride = payload_bytes(column.packing, d) + 4 * factors;
-  return layout;
+  return view;
 }
 
 // All row counts and row offsets of one column, d, pattern and number of planes.
 inline void check_case(const Column& column, const std::vector<Kernels>& levels, size_t d,
                        Pattern pattern, size_t planes, const std::vector<size_t>& counts,
-                       const Guarded& memory, Tally& tally) {
+                       const Guarded& memory, const Guarded& plane_memory, Tally& tally) {
   Random random(d * 8 + static_cast<size_t>(pattern) * 2 + planes);
   const size_t most = counts.back();
   const size_t payload = payload_bytes(column.packing, d);
-  const Query query(column, pattern, d, planes, random);
+  const QueryView query = query_of(column, pattern, d, planes, random, plane_memory);
   for (size_t offset = 0; offset < 4; ++offset) {
-    const Layout layout = layout_of(column, d, offset);
-    std::vector<uint8_t> rows(most * layout.stride);
+    const size_t stride = payload + 4 * offset;
+    std::vector<uint8_t> rows(most * stride);
     for (uint8_t& byte : rows) byte = static_cast<uint8_t>(random.bits());
     for (size_t i = 0; i < most; ++i) {
-      fill_row(column, pattern, d, random, rows.data() + i * layout.stride);
+      fill_row(column, pattern, d, random, rows.data() + i * stride);
     }
-    const PreparedQueries prepared(layout, query.arrays());
     std::vector<float> wanted(most), got(most + 16);
-    (levels[0].*column.kernel)(rows.data(), most, layout.stride, d, prepared[0], wanted.data());
+    (levels[0].*column.kernel)(rows.data(), most, stride, d, query, wanted.data());
     for (const size_t n : counts) {
-      const size_t bytes = n == 0 ? 0 : (n - 1) * layout.stride + payload;
+      const size_t bytes = n == 0 ? 0 : (n - 1) * stride + payload;
       uint8_t* at = memory.ending(bytes, offset);
       std::memcpy(at, rows.data(), bytes);
       for (size_t level = 1; level < levels.size(); ++level) {
         std::fill(got.begin(), got.end(), 1234.5f);  // what follows the n results must stay
-        (levels[level].*column.kernel)(at, n, layout.stride, d, prepared[0], got.data());
+        (levels[level].*column.kernel)(at, n, stride, d, query, got.data());
         std::vector<float> all(wanted.begin(), wanted.begin() + static_cast<ptrdiff_t>(n));
         all.resize(got.size(), 1234.5f);
         tally.same(got.data(), all.data(), got.size() * sizeof(float),
@@ -158,12 +151,13 @@ inline void check_dots(const std::vector<Kernels>& levels, Tally& tally) {
     sizes.push_back(d);
   }
   const Guarded memory(size_t{81} * (2 * 4096 + 16) + 65536 * 4);
+  const Guarded plane_memory(65536 * 4);
   for (const Column& column : columns) {
     const size_t most_planes = column.hamming || column.packing == Packing::f16 ? 1 : 2;
     for (const Pattern pattern : patterns) {
       for (size_t planes = 1; planes <= most_planes; ++planes) {
         const auto check = [&](size_t d, const std::vector<size_t>& counts) {
-          check_case(column, levels, d, pattern, planes, counts, memory, tally);
+          check_case(column, levels, d, pattern, planes, counts, memory, plane_memory, tally);
         };
         for (const size_t d : sizes) check(d, {0, 1, 3, 15, 16, 17, 33, 81});
         check(4096, {1, 17});

@@ -45,7 +45,9 @@ def as_kind(ids: Sequence[Any] | NDArray[Any], example: object) -> list[Any]:
     try:
         return [int(value) for value in ids]
     except ValueError as error:
-        raise InputError(f"this index has integer ids, but the filter holds another: {error}") from error
+        raise InputError(
+            f"this index has integer ids, but the filter holds another: {error}"
+        ) from error
 
 
 def id_lines(ids: Iterable[str]) -> Iterator[bytes]:

@@ -28,9 +28,7 @@ class Output:
         self.as_json = as_json
         self.quiet = quiet
 
-    def result(
-        self, document: Mapping[str, Any], view: Callable[[], list[RenderableType]]
-    ) -> None:
+    def result(self, document: Mapping[str, Any], view: Callable[[], list[RenderableType]]) -> None:
         """Print the document, or the view made of it. Call once, when everything is done."""
         if self.as_json:
             _write_json(document)

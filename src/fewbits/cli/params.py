@@ -49,7 +49,7 @@ def _value(hint: Any, text: str, key: str) -> Any:  # noqa: ANN401 - what the fi
 
 
 def _options(hint: Any) -> list[Any]:  # noqa: ANN401
-    """Return what a hint allows, unions and literals opened; str last, because it reads anything."""
+    """Return what a hint allows, unions and literals opened; str last, as it reads anything."""
     if typing.get_origin(hint) in (Union, types.UnionType):
         members = [option for member in typing.get_args(hint) for option in _options(member)]
         return sorted(members, key=lambda option: option is str)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fewbits.arrays import Floats
+from fewbits.errors import FormatError
 from fewbits.vectors.atomic import write_file
 
 
@@ -18,6 +19,7 @@ def write_vectors(path: Path, shape: tuple[int, int], blocks: Iterable[Floats]) 
     Plain writes, not a memory map: on a full disk these fail with an error, a map with SIGBUS.
 
     Raises:
+        FormatError: the blocks have more or fewer rows than announced; nothing is written.
         StorageError: the system refused; what was at `path` is unchanged.
     """
     write_file(path, _pieces(shape, blocks))
@@ -28,5 +30,9 @@ def _pieces(shape: tuple[int, int], blocks: Iterable[Floats]) -> Iterator[bytes 
     about = {"descr": "<f4", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(header, about)
     yield header.getvalue()
+    rows = 0
     for block in blocks:
+        rows += len(block)
         yield np.ascontiguousarray(block, dtype="<f4").tobytes()
+    if rows != shape[0]:
+        raise FormatError(f"the texts changed while being read: {shape[0]} at first, then {rows}")

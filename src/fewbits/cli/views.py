@@ -37,3 +37,9 @@ def size(count: float) -> str:
             break
         count /= 1000
     return f"{count:,.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"
+
+
+def opening(text: str, limit: int = 90) -> str:
+    """Return the first words of a text on one line."""
+    line = " ".join(text[: 8 * limit].split())
+    return line if len(line) <= limit else line[: limit - 1].rsplit(" ", 1)[0] + "…"

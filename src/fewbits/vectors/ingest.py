@@ -51,7 +51,7 @@ class Ingest:
         for quantizer, state in zip(self._tiers, self._before, strict=True):
             quantizer.with_state(state)
 
-    def calibrate(self, x: Any) -> None:
+    def calibrate(self, x: Any) -> None:  # noqa: ANN401 - whatever `add` was given
         """Fit what is not fitted on a sample of all of x, where x is an array."""
         missing = [quantizer for quantizer in self._tiers if not quantizer.fitted]
         if not missing or not (hasattr(x, "__array__") or isinstance(x, (list, tuple))):

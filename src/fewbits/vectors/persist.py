@@ -153,8 +153,9 @@ def _read_segments(
     if len({segment.ids.kind for segment in found}) > 1:
         raise FormatError(f"{where}: segments with string ids and with integer ids")
     next_id = snapshot.params.get("next_id")
-    right = type(next_id) is int and 0 <= next_id <= 1 << 63
-    if snapshot.params.get("rows") != start or not right:
+    if type(next_id) is not int or not 0 <= next_id <= 1 << 63:
+        raise FormatError(f"{where}: next_id must be an integer from 0 to 2**63")
+    if snapshot.params.get("rows") != start:
         raise FormatError(f"{where}: the manifest does not agree with the segments")
     return Segments(found, next_id)
 

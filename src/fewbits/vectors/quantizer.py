@@ -258,7 +258,7 @@ class Quantizer(ABC):
             InputError: a name that is not learned state of this quantizer, or an impossible value.
         """
         known = self.state()
-        for key, value in state.items():
+        for key in state:
             if key not in known:
                 raise InputError(f"{self.name} has no learned state {key!r}")
         _check_learned_count("dims", state.get("dims"), MAX_DIM)

@@ -125,7 +125,7 @@ class Store:
         if base is not None and manifest.NAME not in names:
             raise ConflictError(
                 f"{self.folder} no longer holds the index that was opened (generation {base}); "
-                "save to another folder, or replace it with overwrite"
+                "save it to another folder"
             )
         try:
             current = manifest.load(self.folder)[1] if manifest.NAME in names else None

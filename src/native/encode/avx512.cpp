@@ -1,5 +1,7 @@
 #include "encode.h"
 
+#include <immintrin.h>
+
 #include "../dot_f16/dot_f16.h"
 
 namespace fewbits {

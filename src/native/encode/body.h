@@ -11,25 +11,31 @@ constexpr size_t part = 4;
 constexpr size_t part = 2;
 #endif
 constexpr size_t parts = 8 / part;
+constexpr size_t lane = 2 * part;  // floats of one register
 
-typedef float f8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef float fpart __attribute__((vector_size(4 * part), aligned(4), may_alias));
 typedef double dpart __attribute__((vector_size(8 * part)));
-typedef int32_t i8v __attribute__((vector_size(32)));
-typedef uint32_t u8v __attribute__((vector_size(32)));
+typedef float fvec __attribute__((vector_size(4 * lane), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(4 * lane)));
+typedef uint32_t uvec __attribute__((vector_size(4 * lane)));
 
-inline f8 load(const float* p) { return *reinterpret_cast<const f8*>(p); }
-inline void store(float* p, f8 v) { *reinterpret_cast<f8*>(p) = v; }
-inline f8 splat(float v) { return f8{v, v, v, v, v, v, v, v}; }
+inline fvec load(const float* p) { return *reinterpret_cast<const fvec*>(p); }
+inline void store(float* p, fvec v) { *reinterpret_cast<fvec*>(p) = v; }
+inline fvec splat(float v) { return v - fvec{}; }
 inline fpart load_part(const float* p) { return *reinterpret_cast<const fpart*>(p); }
+#if defined(__AVX512F__)
+// GCC 12 makes five instructions of the portable form.
+inline dpart wide(fpart v) { return dpart(_mm512_cvtps_pd(__m256(v))); }
+#else
 inline dpart wide(fpart v) { return __builtin_convertvector(v, dpart); }
+#endif
 inline dpart wide(const float* p) { return wide(load_part(p)); }
-inline f8 lesser(f8 a, f8 b) { return a < b ? a : b; }
-inline f8 greater(f8 a, f8 b) { return a > b ? a : b; }
+inline fvec lesser(fvec a, fvec b) { return a < b ? a : b; }
+inline fvec greater(fvec a, fvec b) { return a > b ? a : b; }
 
 // Half to even for |v| < 2^22: adding 1.5 * 2^23 leaves no fraction bits.
-inline f8 round_even(f8 v) {
-  const f8 magic = splat(12582912.0f);
+inline fvec round_even(fvec v) {
+  const fvec magic = splat(12582912.0f);
   return (v + magic) - magic;
 }
 
@@ -83,13 +89,13 @@ struct RowStep {
 
 inline RowStep row_step(const float* r, size_t n, const EncodePlan& plan) {
   RowStep found;
-  f8 low = splat(0), high = splat(0);
-  for (size_t j = 0; j < n; j += 8) {
+  fvec low = splat(0), high = splat(0);
+  for (size_t j = 0; j < n; j += lane) {
     low = lesser(load(r + j), low);
     high = greater(load(r + j), high);
   }
   float lo = 0, hi = 0;
-  for (int l = 0; l < 8; ++l) {
+  for (size_t l = 0; l < lane; ++l) {
     lo = low[l] < lo ? low[l] : lo;
     hi = high[l] > hi ? high[l] : hi;
   }
@@ -112,18 +118,18 @@ inline RowStep row_step(const float* r, size_t n, const EncodePlan& plan) {
 inline void quantize_row(const float* r, size_t n, const EncodePlan& plan, const RowStep& own,
                          float* u, float* c) {
   const bool fixed = plan.step_rule == Step::fixed;
-  const f8 limit = splat(1048576.0f), low = splat(plan.low), high = splat(plan.high);
-  for (size_t j = 0; j < n; j += 8) {
-    const f8 v = load(r + j);
-    const f8 step = fixed ? load(plan.step + j) : splat(own.step);
-    f8 stored, code;
+  const fvec limit = splat(1048576.0f), low = splat(plan.low), high = splat(plan.high);
+  for (size_t j = 0; j < n; j += lane) {
+    const fvec v = load(r + j);
+    const fvec step = fixed ? load(plan.step + j) : splat(own.step);
+    fvec stored, code;
     if (plan.sign) {
       stored = v > 0.0f ? splat(1) : splat(0);
       code = stored + stored - splat(1);
     } else {
-      const f8 zero =
+      const fvec zero =
           plan.step_rule == Step::offset ? splat(own.zero) : load(plan.zero + j);
-      const f8 ratio = greater(lesser(v / step, limit), -limit);
+      const fvec ratio = greater(lesser(v / step, limit), -limit);
       stored = greater(lesser(round_even(ratio) + zero, high), low);
       code = stored - zero;
     }
@@ -136,7 +142,8 @@ struct RowFactors {
   float alpha = 1, beta = 0, nu = 0;
 };
 
-inline double decoded_squares(const float* c, const float* mean, size_t n, float alpha, bool fixed) {
+inline double decoded_squares(const float* c, const float* mean, size_t n, float alpha,
+                              bool fixed) {
   return sum_of(n, [=](size_t j) {
     const fpart code = load_part(c + j);
     const dpart value = wide(fixed ? load_part(mean + j) + code : code * alpha);
@@ -172,13 +179,13 @@ inline RowFactors row_factors(const float* r, const float* c, size_t n, const En
 #include "pack.h"
 
 inline void encode_f16_row(float* y, size_t n, const EncodePlan& plan, uint8_t* out) {
-  for (size_t j = 0; j < n; j += 8) {
-    const u8v halves = to_halves(load(y + j));
+  for (size_t j = 0; j < n; j += lane) {
+    typedef uint16_t hvec __attribute__((vector_size(2 * lane)));
+    const uvec halves = to_halves(load(y + j));
     store(y + j, from_halves(halves));
-    typedef uint16_t h8 __attribute__((vector_size(16)));
-    const h8 packed = __builtin_convertvector(halves, h8);
+    const hvec packed = __builtin_convertvector(halves, hvec);
     const size_t left = plan.d > j ? plan.d - j : 0;
-    __builtin_memcpy(out + 2 * j, &packed, left < 8 ? 2 * left : sizeof packed);
+    __builtin_memcpy(out + 2 * j, &packed, left < lane ? 2 * left : sizeof packed);
   }
   uint8_t* at = out + plan.factors.offset;
   if (plan.factors.nu) put(at, static_cast<float>(dot(y, y, n)));
@@ -193,7 +200,7 @@ inline void encode_row(const float* x, const EncodePlan& plan, float* scratch, u
   for (size_t j = plan.d; j < n; ++j) r[j] = 0;
   if (plan.normalise) normalise_row(r, n);
   if (plan.packing == Packing::f16) return encode_f16_row(r, n, plan, out);
-  for (size_t j = 0; j < n; j += 8) store(r + j, load(r + j) - load(plan.mean + j));
+  for (size_t j = 0; j < n; j += lane) store(r + j, load(r + j) - load(plan.mean + j));
   RowStep own;
   if (plan.step_rule != Step::fixed) own = row_step(r, n, plan);
   quantize_row(r, n, plan, own, u, c);

@@ -25,10 +25,11 @@ inline void pack_trit(const float* u, size_t d, uint8_t* out) {
 
 inline void pack_b1(const float* u, size_t d, uint8_t* out) {
   // Weights 128, 64, ... turn eight 0/1 floats into the byte they spell, most significant first.
+  typedef float f8 __attribute__((vector_size(32), aligned(4), may_alias));
   const f8 weights = {128, 64, 32, 16, 8, 4, 2, 1};
   const size_t whole = d / 8;
   for (size_t b = 0; b < whole; ++b) {
-    const f8 v = load(u + 8 * b) * weights;
+    const f8 v = *reinterpret_cast<const f8*>(u + 8 * b) * weights;
     const float sum = ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
     out[b] = static_cast<uint8_t>(static_cast<int32_t>(sum));
   }
@@ -44,21 +45,21 @@ inline void put(uint8_t*& at, float value) {
   at += sizeof value;
 }
 
-// float_to_half and back, eight at once; the halves are in the low 16 bits.
-inline u8v to_halves(f8 v) {
-  const u8v bits = reinterpret_cast<u8v>(v);
-  const u8v magnitude = bits & 0x7fffffffu;
-  const f8 shifted = reinterpret_cast<f8>(magnitude) + splat(0.5f);
-  const u8v denormal = reinterpret_cast<u8v>(shifted) - 0x3f000000u;
-  const u8v normal = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - 0x38000000u) >> 13;
+// float_to_half and back, one register at once; the halves are in the low 16 bits.
+inline uvec to_halves(fvec v) {
+  const uvec bits = reinterpret_cast<uvec>(v);
+  const uvec magnitude = bits & 0x7fffffffu;
+  const fvec shifted = reinterpret_cast<fvec>(magnitude) + splat(0.5f);
+  const uvec denormal = reinterpret_cast<uvec>(shifted) - 0x3f000000u;
+  const uvec normal = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - 0x38000000u) >> 13;
   return ((bits >> 16) & 0x8000u) | (magnitude < 0x38800000u ? denormal : normal);
 }
 
-inline f8 from_halves(u8v half) {
-  const u8v magnitude = half & 0x7fffu;
-  const i8v whole = reinterpret_cast<i8v>(magnitude);
-  const f8 denormal = __builtin_convertvector(whole, f8) * splat(0x1p-24f);
-  const u8v normal = (magnitude << 13) + 0x38000000u;
-  const u8v bits = magnitude < 0x400u ? reinterpret_cast<u8v>(denormal) : normal;
-  return reinterpret_cast<f8>(bits | (half & 0x8000u) << 16);
+inline fvec from_halves(uvec half) {
+  const uvec magnitude = half & 0x7fffu;
+  const ivec whole = reinterpret_cast<ivec>(magnitude);
+  const fvec denormal = __builtin_convertvector(whole, fvec) * splat(0x1p-24f);
+  const uvec normal = (magnitude << 13) + 0x38000000u;
+  const uvec bits = magnitude < 0x400u ? reinterpret_cast<uvec>(denormal) : normal;
+  return reinterpret_cast<fvec>(bits | (half & 0x8000u) << 16);
 }

@@ -126,7 +126,7 @@ def test_long_texts_are_cut_and_counted(tiny):
     long = "network " * 12_500
     got = tiny.encode([long, "short", long])
     assert tiny.truncated == 2
-    np.testing.assert_array_equal(got[0], got[2])
+    np.testing.assert_allclose(got[0], got[2], atol=1e-6)
     np.testing.assert_allclose(got[0], tiny.encode("network " * 500), atol=1e-6)
     tiny.encode("short")
     assert tiny.truncated == 0

@@ -72,7 +72,6 @@ def test_a_damaged_file_is_named(name, content, model_folder):
         ("layer_norm_eps", "small", "'layer_norm_eps' must be a number"),
         ("hidden_act", "gelu_python_fast", "supported: gelu, "),
         ("hidden_act", 3, "'hidden_act' must be a string, got 3"),
-        ("position_embedding_type", "relative_key", "must be 'absolute' for bert"),
         ("vocab_size", 399, "the two files are not of one model"),
         ("model_type", None, "has no 'model_type'"),
     ],
@@ -89,6 +88,14 @@ def test_an_unsupported_architecture_lists_the_supported_ones(model_folder):
     folder.edit("config.json", model_type="t5")
     supported = "bert, camembert, distilbert, mpnet, roberta, xlm-roberta"
     with pytest.raises(ModelError, match=f"'t5' is not supported; supported: {supported}"):
+        folder.load()
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "xlm-roberta"])
+def test_relative_position_schemes_of_bert_are_refused(family, model_folder):
+    folder = model_folder(family)
+    folder.edit("config.json", position_embedding_type="relative_key_query")
+    with pytest.raises(ModelError, match=r"must be 'absolute' for .*, got 'relative_key_query'"):
         folder.load()
 
 
