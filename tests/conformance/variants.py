@@ -114,7 +114,8 @@ class Variant:
 def _fitted(variant: Variant, d: int, rows: int) -> Quantizer:
     made = variant.make(d)
     with quiet():
-        return made.fit(sample(rows, d)) if made.needs_fit else made
+        made.fit(sample(rows, d))
+    return made
 
 
 def cases(*, kinds: tuple[str, ...] | None = None, linear: bool = False) -> list[Variant]:

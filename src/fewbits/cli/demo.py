@@ -89,7 +89,7 @@ def _document(data: Dataset, results: Results, output: Path, seconds: float) -> 
 def _view(document: dict[str, Any], results: Results) -> list[RenderableType]:
     from rich.text import Text
 
-    from fewbits.cli.findings import results_table
+    from fewbits.cli.findings import SPEED_NOTE, results_table
 
     used = (
         f"{document['documents']:,} docstrings of at most {document['max_words']} words from the "
@@ -97,6 +97,6 @@ def _view(document: dict[str, Any], results: Results) -> list[RenderableType]:
         f"{document['embed_seconds']:.0f} s; {document['queries']:,} queries are the first "
         "sentences of docstrings, and the rest of the same docstring is the right answer."
     )
-    lines = ["", "What was found:", *(f"- {line}" for line in document["findings"]), ""]
+    lines = [SPEED_NOTE, "", "What was found:", *(f"- {line}" for line in document["findings"]), ""]
     lines.append(f"The report is {document['report']}; open it in a browser.")
     return [Text(used), Text(""), results_table(results), *(Text(line) for line in lines)]

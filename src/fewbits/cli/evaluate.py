@@ -142,8 +142,8 @@ def _read(vectors: Path, queries: Path, limit: int | None) -> dict[str, Any]:
 def _view(results: Results, report: Path | None) -> list[RenderableType]:
     from rich.text import Text
 
-    from fewbits.cli.findings import results_table, sentences
+    from fewbits.cli.findings import SPEED_NOTE, results_table, sentences
 
-    lines = ["", *sentences(results)]
+    lines = [SPEED_NOTE, "", *sentences(results)]
     lines += [f"Report: {report}"] if report is not None else []
     return [results_table(results), *(Text(line) for line in lines)]

@@ -46,6 +46,11 @@ def results_table(results: Results) -> Table:
     return table(heads, rows)
 
 
+SPEED_NOTE = (
+    "Speeds are those of the codes alone: one query on one thread, and all queries in one call."
+)
+
+
 def sentences(results: Results) -> list[str]:
     """Return what was found, in plain words: the rows worth a look, or that there is none."""
     k = results.meta["k"]
@@ -69,12 +74,15 @@ def _cells(row: Row, *, rescored: bool, judged: bool) -> list[str]:
 
 
 def _sentence(reason: str, row: Row, k: int) -> str:
-    text = f"{row.label} ({reason}): {times(row.ratio)} smaller than float32, "
-    text += f"keeps {percent(row.plain.recall.mean)} of the {k} nearest neighbours"
+    text = (
+        f"{row.label}, {reason}: {times(row.ratio)} smaller than float32. Its codes alone keep "
+        f"{percent(row.plain.recall.mean)} of the {k} nearest neighbours"
+    )
     if row.rescored is not None:
         text += (
-            f", and {percent(row.rescored.recall.mean)} when the best candidates are scored again "
-            f"from a second copy of {amount(row.rescore_bytes_per_vector)} bytes per vector"
+            "; when the best candidates are scored again from a second copy of "
+            f"{amount(row.rescore_bytes_per_vector)} bytes per vector, "
+            f"{percent(row.rescored.recall.mean)}"
         )
     return f"{text}. {judged_sentence(row, k)}".strip()
 

@@ -82,6 +82,8 @@ def _cell(value: object) -> str:
         return ", ".join(f"{key}={part}" for key, part in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return "none" if value is None else str(value)

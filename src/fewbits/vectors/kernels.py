@@ -16,6 +16,7 @@ from fewbits.arrays import Bytes, Floats, as_count
 from fewbits.errors import KernelError
 from fewbits.vectors.form import METRICS, PACKINGS, STEP_RULES, LinearForm
 
+
 def simd_levels() -> list[str]:
     """Return the CPU levels usable here, slowest first."""
     return list(_native.levels())

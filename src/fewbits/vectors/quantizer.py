@@ -177,7 +177,7 @@ class Quantizer(ABC):
         if wanted == 0:
             empty = (len(queries), 0)
             return np.empty(empty, dtype=np.float32), np.empty(empty, dtype=np.int64)
-        return self._search(queries, matrix, wanted, chosen, threads)
+        return self.scan(queries, matrix, wanted, chosen, threads)
 
     def score_rows(
         self,
@@ -195,7 +195,7 @@ class Quantizer(ABC):
             raise InputError(
                 f"rows must have one line per query: {len(queries)} queries, {len(numbers)} lines"
             )
-        return self._score_rows(queries, matrix, numbers, threads)
+        return self.rescan(queries, matrix, numbers, threads)
 
     @property
     def code_size(self) -> int:

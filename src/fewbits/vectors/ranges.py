@@ -29,11 +29,15 @@ def make_observer(text: str, granularity: str) -> Observer:
     made = observer(name, granularity=granularity)
     if not colon:
         return made
-    own = [f.name for f in dataclasses.fields(made) if f.init and f.name != "granularity"]
+    shared = ("granularity", "bins")
+    own = [f.name for f in dataclasses.fields(made) if f.init and f.name not in shared]
+    if not own:
+        raise InputError(f"observer {text!r}: {name} takes no parameter")
     try:
-        return observer(name, granularity=granularity, **{own[0]: float(value)})
-    except (IndexError, ValueError) as error:
-        raise InputError(f"observer {text!r}: {name} takes no such parameter") from error
+        parameter = float(value)
+    except ValueError as error:
+        raise InputError(f"observer {text!r}: {value!r} is not a number") from error
+    return observer(name, granularity=granularity, **{own[0]: parameter})
 
 
 def learn_affine(

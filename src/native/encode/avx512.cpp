@@ -1,7 +1,5 @@
 #include "encode.h"
 
-#include <immintrin.h>
-
 #include "../dot_f16/dot_f16.h"
 
 namespace fewbits {

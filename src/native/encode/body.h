@@ -23,12 +23,7 @@ inline fvec load(const float* p) { return *reinterpret_cast<const fvec*>(p); }
 inline void store(float* p, fvec v) { *reinterpret_cast<fvec*>(p) = v; }
 inline fvec splat(float v) { return v - fvec{}; }
 inline fpart load_part(const float* p) { return *reinterpret_cast<const fpart*>(p); }
-#if defined(__AVX512F__)
-// GCC 12 makes five instructions of the portable form.
-inline dpart wide(fpart v) { return dpart(_mm512_cvtps_pd(__m256(v))); }
-#else
 inline dpart wide(fpart v) { return __builtin_convertvector(v, dpart); }
-#endif
 inline dpart wide(const float* p) { return wide(load_part(p)); }
 inline fvec lesser(fvec a, fvec b) { return a < b ? a : b; }
 inline fvec greater(fvec a, fvec b) { return a > b ? a : b; }
