@@ -213,12 +213,12 @@ def _dots(queries: Queries, codes: Bytes, form: LinearForm) -> Floats:
         bits = np.unpackbits(queries.plane[:, 0].view(np.uint8), axis=1, count=form.d)
         differences = (bits[:, None, :] != stored[None, :, :]).sum(axis=2)
         return np.asarray((form.d - 2 * differences) * queries.weight, dtype=np.float32)
-    v = np.zeros((len(queries.plane), len(codes)), dtype=np.float32)
+    parts = []
     for p in range(queries.plane.shape[1]):
         raw = queries.plane[:, p].astype(np.int64) @ stored.T
         exact = (form.gain * raw - queries.base[:, p : p + 1]).astype(np.float32)
-        v = v + exact * queries.weight[:, p : p + 1]
-    return v
+        parts.append(exact * queries.weight[:, p : p + 1])
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
 def _dense_dots(queries: Queries, codes: Bytes, form: LinearForm) -> Floats:

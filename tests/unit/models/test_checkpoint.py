@@ -8,7 +8,7 @@ import struct
 
 import numpy as np
 import pytest
-from conftest import FIXTURES
+from encoder_fixtures import FIXTURES
 
 from fewbits.errors import ModelError
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
-from conftest import DATA
+from encoder_fixtures import DATA
 
 
 def frozen():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import FAMILIES, FIXTURES, MODELS
+from encoder_fixtures import FAMILIES, FIXTURES, MODELS
 
 from fewbits.models import Encoder
 from fewbits.models import family as family_registry

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import FAMILIES, FIXTURES, MODELS
+from encoder_fixtures import FAMILIES, FIXTURES, MODELS
 
 from fewbits.errors import InputError, ModelError
 from fewbits.models import Encoder
