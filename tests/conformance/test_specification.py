@@ -111,5 +111,7 @@ def test_the_same_rows_encode_to_the_same_bytes_with_any_number_of_threads(varia
     x = np.tile(sample(31, 129, seed=1), (200, 1))[:5000]  # enough work for three threads
     one = quantizer.encode(x[:31])
     for threads in (1, 2, 5):
-        codes = quantizer.encode(x[:2600 if quantizer.rounding == "nearest" else 62], threads=threads)
+        codes = quantizer.encode(
+            x[: 2600 if quantizer.rounding == "nearest" else 62], threads=threads
+        )
         assert same_bits(codes, np.resize(one, codes.shape))

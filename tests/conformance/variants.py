@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -110,7 +110,7 @@ class Variant:
         return _fitted(self, d, rows)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _fitted(variant: Variant, d: int, rows: int) -> Quantizer:
     made = variant.make(d)
     with quiet():
@@ -119,7 +119,7 @@ def _fitted(variant: Variant, d: int, rows: int) -> Quantizer:
 
 
 def cases(*, kinds: tuple[str, ...] | None = None, linear: bool = False) -> list[Variant]:
-    """Return every registered kind x parameters x metric, `kinds` and linear forms only if asked."""
+    """Return every registered kind x parameters x metric; only some kinds, or linear ones."""
     from fewbits.vectors.quantizer import _REGISTRY
 
     found = []

@@ -52,7 +52,7 @@ ERRORS = [
     (("search", "good", "--vectors", "wide.npy"), "must have 16 columns, got 17"),
     (("search", "good", "--vectors", "q.npy", "--oversample", "2"), "something to rescore with"),
     (("search", "good", "--vectors", "q.npy", "--filter-ids", "few.txt"), "integer ids"),
-    (("search", "good", "--text", "a", "--model", "empty"), "modules.json"),
+    (("search", "good", "--text", "a", "--model", "empty"), "empty/config.json is missing"),
     (("info", "damaged"), "checksum"),
     (("info", "nope"), "must be an index or a model folder"),
     (("info", "empty"), "no index can be opened"),

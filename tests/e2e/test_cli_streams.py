@@ -72,7 +72,7 @@ def test_without_a_terminal_there_is_no_progress(texts):
 @posix
 @pytest.mark.parametrize("extra", [[], ["--json"]])
 def test_a_reader_that_goes_away_is_no_error_message(tmp_path, extra):
-    write_vectors(tmp_path, n=2000)
+    write_vectors(tmp_path)
     call("quantize", "x.npy", "-o", "i", cwd=tmp_path)
     ours, theirs = os.pipe()
     os.close(ours)  # nobody reads: the first write breaks

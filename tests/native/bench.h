@@ -1,4 +1,4 @@
-// bench.h - payload bytes per second of every kernel and level, one thread: a table to compare runs.
+// bench.h - payload bytes per second of every kernel and level on one thread, to compare runs.
 #pragma once
 #include <algorithm>
 #include <chrono>
@@ -17,7 +17,8 @@ Timing time_of(const Body& body) {
   for (int run = 0; run < 20; ++run) {
     const auto start = std::chrono::steady_clock::now();
     body();
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
+    seconds.push_back(elapsed.count());
   }
   std::sort(seconds.begin(), seconds.end());
   return {seconds.front(), seconds[seconds.size() / 2]};

@@ -15,7 +15,8 @@ class Guarded {
   explicit Guarded(size_t capacity) {
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     size_ = (capacity + page - 1) / page * page;
-    void* at = mmap(nullptr, size_ + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const int access = PROT_READ | PROT_WRITE;
+    void* at = mmap(nullptr, size_ + page, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) std::abort();
     base_ = static_cast<uint8_t*>(at);
     if (mprotect(base_ + size_, page, PROT_NONE) != 0) std::abort();

@@ -34,6 +34,7 @@ STEP_RULES: tuple[StepRule, ...] = ("fixed", "row", "offset")
 
 # A code that says almost nothing of its row cannot blow the estimate up beyond this.
 ALPHA_LIMIT = 2.0**20
+_LEAST_MEAN_SQUARES = 2.0**-120
 
 
 def payload_size(packing: Packing, d: int) -> int:
@@ -43,6 +44,15 @@ def payload_size(packing: Packing, d: int) -> int:
     if packing == "f16":
         return 2 * d
     return trits_size(d) if packing == "trit" else packed_size(d, 4 if packing == "u4" else 1)
+
+
+def is_usable_mean(mean: Floats) -> bool:
+    """Whether <q, mean> / |mean|^2 and beta stay within float32 for every q that the gate lets in.
+
+    A shorter mean (other than 0) lies so near to 0 that centring has nothing to gain.
+    """
+    wide = mean.astype(np.float64)
+    return not wide.any() or float(wide @ wide) >= _LEAST_MEAN_SQUARES
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,5 +119,6 @@ class LinearForm:
         """What beta multiplies: ones for a per-row offset, else mean / |mean|^2."""
         if self.step_rule == "offset":
             return np.ones(self.d, dtype=np.float32)
-        squares = float(np.dot(self.mean.astype(np.float64), self.mean.astype(np.float64)))
-        return (self.mean / squares if squares > 0 else np.zeros(self.d)).astype(np.float32)
+        wide = self.mean.astype(np.float64)
+        squares = wide @ wide
+        return (wide / squares if squares > 0 else wide).astype(np.float32)

@@ -206,7 +206,10 @@ class Index:
 
     def __contains__(self, value: object) -> bool:
         """Whether an id is in the index."""
-        names = as_ids([value])
+        try:
+            names = as_ids([value])
+        except InputError:
+            return False  # what cannot be an id is not in any index
         kind = "int" if names.dtype == np.int64 else "str"
         return kind == self._segments.id_kind and bool(self._segments.find(names)[0] >= 0)
 

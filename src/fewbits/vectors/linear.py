@@ -17,7 +17,7 @@ from fewbits.arrays import MAX_ABS, Bytes, Floats, as_count, as_matrix
 from fewbits.errors import InputError
 from fewbits.numerics.granularity import Granularity
 from fewbits.vectors import kernels, specification
-from fewbits.vectors.form import LinearForm, Packing
+from fewbits.vectors.form import LinearForm, Packing, is_usable_mean
 from fewbits.vectors.quantizer import Quantizer, learned
 
 if TYPE_CHECKING:
@@ -175,6 +175,8 @@ class LinearQuantizer(Quantizer):
         mean = np.zeros(d, dtype=np.float32)
         if self.center:
             mean = y.mean(axis=0, dtype=np.float64).astype(np.float32)
+            if not is_usable_mean(mean):
+                mean = np.zeros(d, dtype=np.float32)
         self.step, self.zero = self._learn(y - mean)
         self.mean = mean
 
@@ -247,6 +249,8 @@ class LinearQuantizer(Quantizer):
                 raise InputError(f"learned state {key!r} must be float32 ({self.dims},)")
             if not np.all(np.abs(values) <= 4 * MAX_ABS):  # NaN is not
                 raise InputError(f"learned state {key!r} must be finite, within +-4e15")
+        if not is_usable_mean(np.asarray(self.mean)):
+            raise InputError("learned state 'mean' must be 0 or longer than 2**-60")
         grid, step, zero = self._grid(), np.asarray(self.step), np.asarray(self.zero)
         if not np.all(step >= 0 if grid.packing == "b1" else step > 0):
             raise InputError("learned state 'step' must be positive")

@@ -63,7 +63,7 @@ class Segments:
         present = np.flatnonzero(self.find(ids) != ABSENT)
         if len(present):
             raise DuplicateIdError(
-                f"id {ids[present[0]]!r} is in the index already ({len(present)} of the ids are); "
+                f"id {ids.tolist()[present[0]]!r} is in the index already ({len(present)} of the ids are); "
                 "delete it first, or pass replace=True"
             )
 
@@ -115,7 +115,7 @@ class Segments:
         absent = np.flatnonzero(rows == ABSENT)
         if len(absent):
             raise UnknownIdError(
-                f"id {ids[absent[0]]!r} is not in the index ({len(absent)} of {len(ids)} are not)"
+                f"id {ids.tolist()[absent[0]]!r} is not in the index ({len(absent)} of {len(ids)} are not)"
             )
         return rows
 

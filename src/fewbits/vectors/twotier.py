@@ -70,7 +70,9 @@ class TwoTier:
         parts = segments.candidates(allowed)
         k = min(k, sum(len(segment) if local is None else len(local) for segment, local in parts))
         if k == 0:
-            return np.empty((len(q), 0), np.float32), segments.ids_of(np.empty((len(q), 0), np.int64))
+            return np.empty((len(q), 0), np.float32), segments.ids_of(
+                np.empty((len(q), 0), np.int64)
+            )
         scores, rows = self._scan(q, math.ceil(k * factor), parts)
         if self._originals is not None:
             ids = segments.ids_of(rows)

@@ -8,6 +8,7 @@ namespace {
 constexpr size_t lanes = 16;  // two registers of 8
 constexpr size_t width = 32;  // bytes of 16 halves
 constexpr size_t group = 8;   // rows per reduction: one float result per lane
+constexpr size_t ahead = 2048;  // bytes of prefetch: about three 768-byte rows
 
 struct Halves {
   __m128i low, high;
@@ -35,7 +36,9 @@ inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const float* de
     const __m256 left = _mm256_load_ps(dense + j);
     const __m256 right = _mm256_load_ps(dense + j + 8);
     for (int r = 0; r < rows; ++r) {
-      const Halves halves = fetch(at + static_cast<size_t>(r) * stride + 2 * j);
+      const uint8_t* from = at + static_cast<size_t>(r) * stride + 2 * j;
+      _mm_prefetch(reinterpret_cast<const char*>(from + ahead), _MM_HINT_T0);
+      const Halves halves = fetch(from);
       low[r] = _mm256_add_ps(low[r], _mm256_mul_ps(_mm256_cvtph_ps(halves.low), left));
       high[r] = _mm256_add_ps(high[r], _mm256_mul_ps(_mm256_cvtph_ps(halves.high), right));
     }

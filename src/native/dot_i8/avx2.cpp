@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t width = 16;  // codes per register, widened to 16 bits
 constexpr size_t group = 8;   // rows per reduction: one float result per lane
+constexpr size_t ahead = 2048;  // bytes of prefetch: about five 384-byte rows
 
 inline __m256i load(const void* at) {
   return _mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(at)));
@@ -55,7 +56,9 @@ inline void dot_rows(const uint8_t* at, size_t stride, size_t bytes, const uint8
     __m256i plane[planes];
     for (int p = 0; p < planes; ++p) plane[p] = load(q.plane[p] + j);
     for (int r = 0; r < rows; ++r) {
-      const __m256i codes = fetch(at + static_cast<size_t>(r) * stride + j);
+      const uint8_t* from = at + static_cast<size_t>(r) * stride + j;
+      _mm_prefetch(reinterpret_cast<const char*>(from + ahead), _MM_HINT_T0);
+      const __m256i codes = fetch(from);
       for (int p = 0; p < planes; ++p) {
         acc[p][r] = _mm256_add_epi32(acc[p][r], _mm256_madd_epi16(codes, plane[p]));
       }

@@ -9,6 +9,8 @@ constexpr size_t width = 64;  // bytes per register
 constexpr size_t group = 16;  // rows per reduction: one float result per lane
 constexpr size_t ahead = 2048;  // bytes of prefetch: about 25 rows of 80 bytes
 constexpr int digits = 5;      // per byte
+constexpr size_t most_chunks = 16;    // weights of one plane stay within a quarter of the L1 cache
+constexpr size_t worth_weights = 16;  // rows from which making the weights pays
 
 // The low `left` bytes, all of them from 64 on.
 inline __mmask64 low_bytes(size_t left) {
@@ -53,20 +55,77 @@ inline __m512i top_digit(__m512i v) {
   return _mm512_and_si512(_mm512_avg_epu8(less, half), _mm512_set1_epi8(-64));
 }
 
-// acc[p] += 64 * <digits of the bytes v, plane p>, whose sub-plane k is fetch(p, k).
-template <int planes, typename Fetch>
-inline void add_digits(__m512i* acc, __m512i v, const Fetch& fetch) {
+// One row, digit by digit: no weights to make.
+template <int planes>
+inline float dot_row(const uint8_t* row, size_t bytes, const QueryView& q) {
+  __m512i acc[planes];  // 64 times the sums: 64 x 2 x 127 x 65,535 < 2^31
+  for (int p = 0; p < planes; ++p) acc[p] = _mm512_setzero_si512();
+  for (size_t j = 0; j < bytes; j += width) {
+    __m512i v = _mm512_maskz_loadu_epi8(low_bytes(bytes - j), row + j);
+    for (int k = 0; k < digits; ++k) {
+      const __m512i digit = top_digit(v);
+      for (int p = 0; p < planes; ++p) {
+        const int8_t* plane = q.plane[p] + static_cast<size_t>(k) * q.sub + j;
+        acc[p] = _mm512_dpbusd_epi32(acc[p], digit, _mm512_load_si512(plane));
+      }
+      v = _mm512_add_epi8(v, _mm512_add_epi8(v, v));
+    }
+  }
+  int32_t raw[2] = {0, 0};
+  for (int p = 0; p < planes; ++p) raw[p] = _mm512_reduce_add_epi32(acc[p]) >> 6;
+  return finish_dot(q, raw);
+}
+
+// With f(k) = (3^k v) >> 8, digit k is f(k + 1) - 3 f(k), so
+//   sum_k digit(k) q(k) = sum_k f(k + 1) (q(k) - 3 q(k + 1)),  q(5) = 0:
+// one multiplication makes f of 32 bytes, and the weights fit 16 bits. [k][0] belongs to the even
+// bytes of 64, [k][1] to the odd ones.
+struct Weights {
+  __m512i word[digits][2];
+};
+
+inline void make_weights(const int8_t* plane, size_t sub, size_t bytes, Weights* out) {
+  for (size_t j = 0; j < bytes; j += width, ++out) {
+    const bool shared = bytes - j <= 16;  // see add_tails
+    __m512i even = _mm512_setzero_si512(), odd = even;
+    for (int k = digits; k-- > 0;) {
+      const __m512i q = _mm512_load_si512(plane + static_cast<size_t>(k) * sub + j);
+      const __m512i q_even = _mm512_srai_epi16(_mm512_slli_epi16(q, 8), 8);
+      const __m512i q_odd = _mm512_srai_epi16(q, 8);
+      const __m512i three = _mm512_set1_epi16(3);
+      __m512i* word = out->word[k];
+      word[0] = _mm512_sub_epi16(q_even, _mm512_mullo_epi16(even, three));
+      word[1] = _mm512_sub_epi16(q_odd, _mm512_mullo_epi16(odd, three));
+      if (shared) {
+        word[0] = _mm512_broadcast_i32x4(_mm512_castsi512_si128(word[0]));
+        word[1] = _mm512_broadcast_i32x4(_mm512_castsi512_si128(word[1]));
+      }
+      even = q_even;
+      odd = q_odd;
+    }
+  }
+}
+
+// acc[p] += <digits of the bytes v, plane p>.
+template <int planes>
+inline void add_bytes(__m512i* acc, __m512i v, const Weights* const* weights, size_t chunk) {
+  const __m512i shifted[2] = {_mm512_slli_epi16(v, 8),
+                              _mm512_and_si512(v, _mm512_set1_epi16(-256))};
+  constexpr short powers[digits] = {3, 9, 27, 81, 243};
   for (int k = 0; k < digits; ++k) {
-    const __m512i digit = top_digit(v);
-    for (int p = 0; p < planes; ++p) acc[p] = _mm512_dpbusd_epi32(acc[p], digit, fetch(p, k));
-    v = _mm512_add_epi8(v, _mm512_add_epi8(v, v));
+    for (int h = 0; h < 2; ++h) {
+      const __m512i f = _mm512_mulhi_epu16(shifted[h], _mm512_set1_epi16(powers[k]));
+      for (int p = 0; p < planes; ++p) {
+        acc[p] = _mm512_dpwssd_epi32(acc[p], f, weights[p][chunk].word[k][h]);
+      }
+    }
   }
 }
 
 // The last 16 or fewer bytes of four rows in one register; 128-bit lane r belongs to row r.
 template <int planes>
-inline void add_tails(const uint8_t* at, size_t stride, size_t left, const QueryView& q, size_t j,
-                      __m512i (*acc)[4]) {
+inline void add_tails(const uint8_t* at, size_t stride, size_t left, const Weights* const* weights,
+                      size_t chunk, __m512i (*acc)[group], size_t first) {
   const __mmask16 mask = static_cast<__mmask16>((1u << left) - 1);
   __m512i v = _mm512_castsi128_si512(_mm_maskz_loadu_epi8(mask, at));
   v = _mm512_inserti32x4(v, _mm_maskz_loadu_epi8(mask, at + stride), 1);
@@ -74,68 +133,60 @@ inline void add_tails(const uint8_t* at, size_t stride, size_t left, const Query
   v = _mm512_inserti32x4(v, _mm_maskz_loadu_epi8(mask, at + 3 * stride), 3);
   __m512i sum[planes];
   for (int p = 0; p < planes; ++p) sum[p] = _mm512_setzero_si512();
-  add_digits<planes>(sum, v, [&](int p, int k) {
-    const int8_t* plane = q.plane[p] + static_cast<size_t>(k) * q.sub + j;
-    return _mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(plane)));
-  });
+  add_bytes<planes>(sum, v, weights, chunk);
   for (int p = 0; p < planes; ++p) {
     for (int r = 0; r < 4; ++r) {
       const __mmask16 own = static_cast<__mmask16>(15 << (4 * r));
-      acc[p][r] = _mm512_mask_add_epi32(acc[p][r], own, acc[p][r], sum[p]);
+      __m512i& total = acc[p][first + static_cast<size_t>(r)];
+      total = _mm512_mask_add_epi32(total, own, total, sum[p]);
     }
   }
 }
 
-// sum[p][first + r] = 64 * <digits of row r, plane p>, in 16 partial sums.
-template <int planes, int rows>
-inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const QueryView& q,
-                     __m512i (*sum)[group], size_t first) {
-  const size_t bytes = (d + 4) / 5;
-  const size_t left = bytes % width;
-  const bool share = rows == 4 && left > 0 && left <= 16;
-  const size_t apart = share ? bytes - left : bytes;  // bytes that each row reads for itself
-  __m512i acc[planes][4];
-  for (int r = 0; r < rows; ++r) {
-    const uint8_t* from = at + static_cast<size_t>(r) * stride;
-    __m512i own[planes];
-    for (int p = 0; p < planes; ++p) own[p] = _mm512_setzero_si512();
-    for (size_t j = 0; j < apart; j += width) {
-      prefetch(from + j);
-      const __m512i v = _mm512_maskz_loadu_epi8(low_bytes(apart - j), from + j);
-      add_digits<planes>(own, v, [&](int p, int k) {
-        return _mm512_load_si512(q.plane[p] + static_cast<size_t>(k) * q.sub + j);
-      });
-    }
-    for (int p = 0; p < planes; ++p) acc[p][r] = own[p];
-  }
-  if (share) add_tails<planes>(at + apart, stride, left, q, apart, acc);
+// All whole groups of rows by weights; returns the number of rows done.
+template <int planes>
+[[gnu::noinline]] size_t dot_groups(const uint8_t* rows, size_t n, size_t stride, size_t bytes,
+                                    const QueryView& q, float* out) {
+  Weights made[planes][most_chunks];
+  const Weights* weights[planes];
   for (int p = 0; p < planes; ++p) {
-    for (int r = 0; r < rows; ++r) sum[p][first + static_cast<size_t>(r)] = acc[p][r];
+    make_weights(q.plane[p], q.sub, bytes, made[p]);
+    weights[p] = made[p];
   }
+  const size_t left = bytes % width;
+  const size_t apart = left > 0 && left <= 16 ? bytes - left : bytes;
+  size_t i = 0;
+  for (; i + group <= n; i += group) {
+    __m512i sum[planes][group];
+    for (size_t r = 0; r < group; ++r) {
+      const uint8_t* row = rows + (i + r) * stride;
+      __m512i acc[planes];
+      for (int p = 0; p < planes; ++p) acc[p] = _mm512_setzero_si512();
+      for (size_t j = 0; j < apart; j += width) {
+        prefetch(row + j);
+        const __m512i v = _mm512_maskz_loadu_epi8(low_bytes(apart - j), row + j);
+        add_bytes<planes>(acc, v, weights, j / width);
+      }
+      for (int p = 0; p < planes; ++p) sum[p][r] = acc[p];
+    }
+    for (size_t r = 0; r < group && apart < bytes; r += 4) {
+      add_tails<planes>(rows + (i + r) * stride + apart, stride, left, weights, apart / width,
+                        sum, r);
+    }
+    __m512 v = finish_rows(q, 0, sum_rows(sum[0]));
+    if (planes == 2) v = _mm512_add_ps(v, finish_rows(q, 1, sum_rows(sum[planes - 1])));
+    _mm512_storeu_ps(out + i, v);
+  }
+  return i;
 }
-
-// Exact: every sum is a multiple of 64.
-inline __m512i unscale(__m512i sums) { return _mm512_srai_epi32(sums, 6); }
 
 template <int planes>
 inline void dot_all(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& q,
                     float* out) {
-  __m512i sum[planes][group];
-  size_t i = 0;
-  for (; i + group <= n; i += group) {
-    for (size_t r = 0; r < group; r += 4) {
-      dot_rows<planes, 4>(rows + (i + r) * stride, stride, d, q, sum, r);
-    }
-    __m512 v = finish_rows(q, 0, unscale(sum_rows(sum[0])));
-    if (planes == 2) v = _mm512_add_ps(v, finish_rows(q, 1, unscale(sum_rows(sum[planes - 1]))));
-    _mm512_storeu_ps(out + i, v);
-  }
-  for (; i < n; ++i) {
-    dot_rows<planes, 1>(rows + i * stride, stride, d, q, sum, 0);
-    int32_t raw[2] = {0, 0};
-    for (int p = 0; p < planes; ++p) raw[p] = _mm512_reduce_add_epi32(sum[p][0]) >> 6;
-    out[i] = finish_dot(q, raw);
-  }
+  const size_t bytes = (d + 4) / 5;
+  const bool weights = n >= worth_weights && bytes <= most_chunks * width;
+  size_t i = weights ? dot_groups<planes>(rows, n, stride, bytes, q, out) : 0;
+  for (; i < n; ++i) out[i] = dot_row<planes>(rows + i * stride, bytes, q);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@ namespace {
 
 constexpr size_t width = 32;  // bytes per register
 constexpr size_t group = 8;   // rows per reduction: one float result per lane
+constexpr size_t ahead = 2048;  // bytes of prefetch: about ten 192-byte rows
 
 inline __m256i load(const void* at) {
   return _mm256_loadu_si256(static_cast<const __m256i*>(at));
@@ -54,7 +55,9 @@ inline void dot_rows(const uint8_t* at, size_t stride, size_t bytes, const uint8
   const __m256i nibble = _mm256_set1_epi8(15);
   const auto step = [&](size_t j, const auto& fetch) {
     for (int r = 0; r < rows; ++r) {
-      const __m256i both = fetch(at + static_cast<size_t>(r) * stride + j);
+      const uint8_t* from = at + static_cast<size_t>(r) * stride + j;
+      _mm_prefetch(reinterpret_cast<const char*>(from + ahead), _MM_HINT_T0);
+      const __m256i both = fetch(from);
       const __m256i high = _mm256_and_si256(_mm256_srli_epi16(both, 4), nibble);
       const __m256i low = _mm256_and_si256(both, nibble);
       for (int p = 0; p < planes; ++p) {
