@@ -129,8 +129,14 @@ def measure(x: np.ndarray, q: np.ndarray) -> list[dict[str, object]]:
             }
         )
     median = float(np.median(times["memory"]))
-    rows.append({"engine": "numpy sum (memory)", "ms_p50": 1e3 * median,
-                 "ms_min": 1e3 * min(times["memory"]), "scan_gb_s": flat.nbytes / median / 1e9})
+    rows.append(
+        {
+            "engine": "numpy sum (memory)",
+            "ms_p50": 1e3 * median,
+            "ms_min": 1e3 * min(times["memory"]),
+            "scan_gb_s": flat.nbytes / median / 1e9,
+        }
+    )
     return rows
 
 
@@ -143,8 +149,14 @@ def main() -> None:
     args = parser.parse_args()
     rows = measure(unit(np.load(args.vectors)), unit(np.load(args.queries)))
     for row in rows:
-        cells = [f"{key} {value:.3f}" if isinstance(value, float) else f"{value:<30}" if key == "engine" else f"{key} {value}"
-                 for key, value in row.items()]
+        cells = [
+            f"{key} {value:.3f}"
+            if isinstance(value, float)
+            else f"{value:<30}"
+            if key == "engine"
+            else f"{key} {value}"
+            for key, value in row.items()
+        ]
         print("  ".join(cells))
     if args.output:
         document = {"machine": fingerprint(), "rows": rows}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fewbits
 from fewbits.evaluate import docstring_dataset
 
-data = docstring_dataset(300, max_words=40)  # real text: docstrings of the installed packages
+data = docstring_dataset(300, max_words=25)  # real text: docstrings of the installed packages
 
 encoder = fewbits.Encoder.load()
 index = fewbits.Index("int8").add(encoder.encode(data.docs), ids=data.doc_ids)

@@ -46,9 +46,5 @@ class KernelError(FewbitsError, RuntimeError):
     """A CPU level was asked for that this build or machine does not have."""
 
 
-class MissingExtraError(FewbitsError, ImportError):
-    """An optional package is needed; the message names the extra to install."""
-
-
 class CalibrationWarning(UserWarning):
     """Ranges were learned from fewer or other rows than advisable."""

@@ -403,3 +403,16 @@ def test_an_index_refuses_hostile_queries_and_rows(variant):
         with pytest.raises(FewbitsError):
             index.add(wrong)
         assert len(index) == 64
+
+
+@pytest.mark.parametrize("variant", CASES, ids=str)
+def test_rows_at_both_ends_of_the_range_can_be_centred(variant):
+    x = np.full((300, D), 9e14, np.float32)
+    x[::3] *= -1
+    if variant.kind == "float16":
+        x /= np.float32(1e12)
+    quantizer = variant.make(D).fit(x)
+    codes = quantizer.encode(x)
+    assert len(np.unique(codes, axis=0)) == 2
+    assert np.isfinite(quantizer.decode(codes)).all()
+    assert np.isfinite(quantizer.score(x[:2], codes)).all()

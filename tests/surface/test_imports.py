@@ -37,7 +37,7 @@ def test_importing_loads_nothing_heavy(statement):
     assert sorted(set(HEAVY) & set(found)) == []
 
 
-@pytest.mark.parametrize("name", ["Encoder", "evaluate"])
+@pytest.mark.parametrize("name", ["Encoder", "evaluate", "numerics"])
 def test_what_is_optional_stays_out_until_it_is_used(name):
     found = in_python(f"import fewbits; fewbits.{name}\nimport sys; print(*sorted(sys.modules))")
     assert not {"torch", "onnx", "onnxruntime", "transformers", "jinja2"} & set(found.split())

@@ -243,6 +243,7 @@ class Index:
             "rescore": None if rescore is None else rescore.name,
             "bytes_per_vector": self._codes.code_size if known else None,
             "rescore_bytes_per_vector": rescore.code_size if rescore and known else 0,
+            "id_kind": self._segments.id_kind,
             "id_bytes": sum(segment.ids.nbytes for segment in segments),
             "calibration_rows": self._codes.calibration_rows,
             "clipped_fraction": self._clipped[0],

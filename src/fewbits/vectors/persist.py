@@ -103,9 +103,10 @@ def load(folder: str | os.PathLike[str], *, verify: bool) -> Loaded:
 
 
 def _check_params(params: dict[str, Any], codes: Quantizer, where: str) -> None:
-    share, *rest = clipped if isinstance(clipped := params.get("clipped"), list) else [None]
+    clipped = params.get("clipped")
+    share, rows = clipped if isinstance(clipped, list) and len(clipped) == 2 else (None, None)
     right = isinstance(share, (int, float)) and 0 <= share <= 1
-    if not right or len(rest) != 1 or type(rest[0]) is not int or rest[0] < 0:
+    if not right or type(rows) is not int or rows < 0:
         raise FormatError(f"{where}: clipped must be a share and a number of rows")
     if params.get("metric") != codes.metric:
         raise FormatError(f"{where}: the metric is not the one of the quantizer")
@@ -130,15 +131,25 @@ def _read_quantizers(snapshot: Snapshot, where: str) -> dict[str, Quantizer]:
     for entry in snapshot.files:
         if entry.kind != "quantizer":
             continue
-        about = entry.contents.params
+        tier = entry.contents.params.get("tier")
+        if tier not in _TIERS or tier in found:
+            raise FormatError(f"{where}/{entry.name}: tier must be 'codes' or 'rescore', once each")
         try:
-            quantizer = make_quantizer(about["name"], **about["params"])
-            quantizer.with_state({**about["state"], **entry.contents.tensors})
-            _ = quantizer.code_size
+            found[tier] = _read_quantizer(entry)
         except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise FormatError(f"{where}/{entry.name}: not a usable quantizer: {error}") from error
-        found[str(about.get("tier"))] = quantizer
     return found
+
+
+def _read_quantizer(entry: Entry) -> Quantizer:
+    about, tensors = entry.contents.params, entry.contents.tensors
+    quantizer = make_quantizer(about["name"], **about["params"])
+    if set(tensors) & set(about["state"]):
+        raise InputError("learned state is given twice, as JSON and as a tensor")
+    quantizer.with_state({**about["state"], **tensors})
+    if quantizer.dims is None or not quantizer.fitted:
+        raise InputError("it was never fitted")
+    return quantizer
 
 
 def _read_segments(

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from fewbits.arrays import Floats
+from fewbits.arrays import MAX_ABS, Floats
 from fewbits.errors import InputError
 from fewbits.numerics.affine import qparams
 from fewbits.numerics.calibration import Observer, observer, observer_names
@@ -45,9 +45,12 @@ def learn_affine(
 ) -> tuple[Floats, Floats]:
     """Return (scale, zero_point), float32 (d,), that cover calibration rows r (n, d)."""
     watching = make_observer(text, granularity)
+    # Centring can carry a value to twice the limit of the gate; a power of two scales exactly.
+    unit = np.float32(0.5 if np.abs(r).max() > MAX_ABS else 1.0)
     for start in range(0, len(r), _BLOCK):
-        watching.update(r[start : start + _BLOCK])
+        watching.update(r[start : start + _BLOCK] * unit)
     low, high = watching.range(bits=bits, symmetric=symmetric)
+    low, high = low / unit, high / unit
     scale, zero_point = qparams(low, high, bits=bits, symmetric=symmetric)
     d = r.shape[1]
     return (

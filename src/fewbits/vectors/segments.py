@@ -63,8 +63,8 @@ class Segments:
         present = np.flatnonzero(self.find(ids) != ABSENT)
         if len(present):
             raise DuplicateIdError(
-                f"id {ids.tolist()[present[0]]!r} is in the index already ({len(present)} of the ids are); "
-                "delete it first, or pass replace=True"
+                f"id {ids.tolist()[present[0]]!r} is in the index already "
+                f"({len(present)} of the ids are); delete it first, or pass replace=True"
             )
 
     def append(self, codes: Bytes, rescore: Bytes | None, ids: IdArray) -> None:
@@ -115,7 +115,8 @@ class Segments:
         absent = np.flatnonzero(rows == ABSENT)
         if len(absent):
             raise UnknownIdError(
-                f"id {ids.tolist()[absent[0]]!r} is not in the index ({len(absent)} of {len(ids)} are not)"
+                f"id {ids.tolist()[absent[0]]!r} is not in the index "
+                f"({len(absent)} of {len(ids)} are not)"
             )
         return rows
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fewbits.arrays import Bytes, Floats
+from fewbits.arrays import MAX_ABS, Bytes, Floats
 from fewbits.numerics.packing import pack, pack_trits, unpack, unpack_trits
 from fewbits.numerics.rounding import noise, stochastic
 from fewbits.vectors.form import ALPHA_LIMIT, LinearForm
@@ -69,9 +69,13 @@ def _round(r: Floats, step: Floats, zero: Floats, form: LinearForm, seed: int | 
         return _round_sign(r, step, form, seed)
     limit = np.float32(ALPHA_LIMIT)
     ratio = np.clip(r / step, -limit, limit)
-    levels = np.rint(ratio) if seed is None else stochastic(ratio, noise(r, seed))
+    levels = np.rint(ratio) if seed is None else stochastic(ratio, _noise(r, seed))
     stored: Floats = np.clip(levels + zero, np.float32(form.low), np.float32(form.high))
     return stored.astype(np.float32, copy=False)
+
+
+def _noise(r: Floats, seed: int) -> Floats:
+    return noise(np.clip(r, -MAX_ABS, MAX_ABS), seed)  # centred rows may exceed the gate's limit
 
 
 def _round_sign(r: Floats, step: Floats, form: LinearForm, seed: int | None) -> Floats:
@@ -83,7 +87,7 @@ def _round_sign(r: Floats, step: Floats, form: LinearForm, seed: int | None) -> 
         scale = (lane_sum(np.abs(r).astype(np.float64)) / form.d).astype(np.float32)[:, None]
     # P(+1) = clip((r / scale + 1) / 2, 0, 1): the decoded bit is unbiased inside +-scale.
     ratio = np.divide(r, scale, out=np.zeros_like(r), where=scale > 0)
-    return (noise(r, seed) < (np.clip(ratio, -1, 1) + 1) / 2).astype(np.float32)
+    return (_noise(r, seed) < (np.clip(ratio, -1, 1) + 1) / 2).astype(np.float32)
 
 
 def _factors(
