@@ -1,5 +1,5 @@
 # make demo   build, embed real text, quantize, search, report      make test   the test suite
-# make lint   style, types, import rules                            make clean  remove what was made
+# make lint   style, types, import rules   make test-kernels  the native kernels   make clean
 # Each creates what it needs in .venv and is quick the second time.
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,13 +10,20 @@ SOURCES := $(shell find src CMakeLists.txt pyproject.toml -type f -not -name '*.
 
 export HF_HUB_OFFLINE = 1
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-kernels lint clean
 
 demo: $(STAMPS)/built $(STAMPS)/model
 	$(BIN)/fewbits demo
 
-test: $(STAMPS)/built $(STAMPS)/model $(STAMPS)/test
+test: test-kernels $(STAMPS)/built $(STAMPS)/model $(STAMPS)/test
 	$(BIN)/python -m pytest -n 2 --cov=fewbits --cov-report=term --cov-fail-under=90
+
+# Every native kernel against the scalar one, without Python; NEON under emulation where possible.
+test-kernels: $(STAMPS)/run
+	PATH="$(abspath $(BIN)):$$PATH" cmake -S . -B build/selftest -G Ninja -DFEWBITS_SELFTEST=ON >/dev/null
+	$(BIN)/cmake --build build/selftest >/dev/null
+	build/selftest/selftest
+	sh tests/native/run_aarch64.sh || test $$? -eq 77
 
 lint: $(STAMPS)/built $(STAMPS)/lint
 	$(BIN)/ruff check .

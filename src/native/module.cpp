@@ -169,6 +169,7 @@ std::vector<std::string> levels_py() {
 }  // namespace
 
 NB_MODULE(_native, m) {
+  nb::set_leak_warnings(false);  // forms cached by module-level quantizers outlive the interpreter
   m.def("levels", &levels_py);
   m.def("level", [] { return std::string(name(active_level())); });
   m.def("set_level", &set_level_py, nb::arg("level"));

@@ -31,7 +31,7 @@ using DotFn = void(const uint8_t* rows, size_t n, size_t stride, size_t d, const
                    float* out);
 
 // The last step, shared by every level so that the order of float operations is written once.
-inline float finish_dot(const QueryView& q, const int32_t* raw) {
+static inline float finish_dot(const QueryView& q, const int32_t* raw) {
   float v = static_cast<float>(q.gain * raw[0] - q.base[0]) * q.weight[0];
   if (q.planes == 2) {
     const float second = static_cast<float>(q.gain * raw[1] - q.base[1]) * q.weight[1];

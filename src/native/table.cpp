@@ -21,8 +21,7 @@ const Kernels rows[] = {
 #endif
 #if defined(FEWBITS_HAVE_AVX512)
     {Level::avx512, Level::avx2, dot_i8_avx512, dot_u4_avx512, dot_trit_avx512, dot_b1_avx512,
-     dot_f16_avx512, hamming_avx512, epilogue_avx512, encode_avx512,
-     select_avx512},
+     dot_f16_avx512, hamming_avx512, nullptr, encode_avx512, select_avx512},
 #endif
 #if defined(FEWBITS_HAVE_NEON)
     {Level::neon, Level::scalar, dot_i8_neon, dot_u4_neon, dot_trit_neon, dot_b1_neon,

@@ -1,5 +1,7 @@
-// check_rest.h - encode and epilogue of a level against the scalar ones, bit for bit.
+// check_rest.h - encode and select of a level against the scalar ones, bit for bit.
 #pragma once
+#include <cmath>
+
 #include "check_dot.h"
 
 namespace check {
@@ -17,35 +19,29 @@ inline size_t factor_bytes(const Factors& f) {
   return 4 * (size_t{f.alpha} + size_t{f.beta} + size_t{f.nu});
 }
 
-inline void check_epilogues(const std::vector<Kernels>& levels, Tally& tally) {
+// Ties with the threshold, NaN and infinities included.
+inline void check_selects(const std::vector<Kernels>& levels, Tally& tally) {
   const Guarded memory(1 << 20);
   Random random(7);
-  for (int flags = 0; flags < 8; ++flags) {
-    for (const size_t payload : {1, 3, 13, 48, 77, 384, 8192}) {
-      const Factors factors = factors_of(flags, payload);
-      const size_t stride = payload + factor_bytes(factors);
-      for (const size_t n : {0, 1, 3, 15, 16, 17, 33}) {
-        for (size_t offset = 0; offset < 4; ++offset) {
-          uint8_t* rows = memory.ending(n * stride, offset);
-          for (size_t i = 0; i < n; ++i) {
-            for (size_t at = payload; at + 4 <= stride; at += 4) {
-              const float value = random.signed_unit();
-              std::memcpy(rows + i * stride + at, &value, sizeof value);
-            }
-          }
-          std::vector<float> start(n + 16);
-          for (float& value : start) value = 1e4f * random.signed_unit();
-          const float t = random.signed_unit(), gamma = random.signed_unit();
-          std::vector<float> wanted = start;
-          levels[0].epilogue(rows, n, stride, factors, t, gamma, wanted.data());
-          for (size_t level = 1; level < levels.size(); ++level) {
-            std::vector<float> got = start;
-            levels[level].epilogue(rows, n, stride, factors, t, gamma, got.data());
-            tally.same(got.data(), wanted.data(), got.size() * sizeof(float),
-                       std::string(name(levels[level].level)) + " epilogue flags=" +
-                           std::to_string(flags) + " n=" + std::to_string(n));
-          }
-        }
+  const float special[] = {0.5f, -0.5f, 0.0f, -0.0f, std::nanf(""), HUGE_VALF, -HUGE_VALF};
+  for (size_t n = 0; n <= 256; ++n) {
+    for (const float threshold : {0.5f, 0.0f, -HUGE_VALF, 0.99f}) {
+      float* scores = reinterpret_cast<float*>(memory.ending(n * sizeof(float), 0));
+      for (size_t i = 0; i < n; ++i) {
+        const float value = random.signed_unit();
+        scores[i] = i % 5 == 3 ? special[i % 7] : value;
+      }
+      std::vector<uint16_t> wanted(n + 1, 9999);
+      wanted.resize(levels[0].select(scores, n, threshold, wanted.data()));
+      for (size_t level = 1; level < levels.size(); ++level) {
+        std::vector<uint16_t> got(n + 1, 9999);
+        got.resize(levels[level].select(scores, n, threshold, got.data()));
+        const std::string what = std::string(name(levels[level].level)) + " select n=" +
+                                 std::to_string(n);
+        const size_t count = got.size() == wanted.size() ? wanted.size() : 0;
+        const uint8_t right = 1, equal = got.size() == wanted.size();
+        tally.same(&equal, &right, 1, what + " count");
+        tally.same(got.data(), wanted.data(), count * sizeof(uint16_t), what);
       }
     }
   }

@@ -16,7 +16,7 @@ int main(int count, char** arguments) {
   }
   Tally tally;
   check::check_dots(levels, tally);
-  check::check_epilogues(levels, tally);
+  check::check_selects(levels, tally);
   check::check_encodes(levels, tally);
   for (const fewbits::Kernels& level : levels) std::printf("level %s\n", name(level.level));
   std::printf("%ld passed, %ld failed\n", tally.passed, tally.failed);

@@ -104,6 +104,10 @@ class LinearForm:
         object.__setattr__(self, "beta", cross or self.step_rule == "offset")
         object.__setattr__(self, "nu", l2)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out the native counterpart, which is made again where it is needed."""
+        return {key: value for key, value in self.__dict__.items() if key != "_native"}
+
     @property
     def payload(self) -> int:
         """Bytes of codes at the start of a row."""

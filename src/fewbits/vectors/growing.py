@@ -38,9 +38,3 @@ class Growing:
             self._buffer = larger
         self._buffer[self._n : end] = rows
         self._n = end
-
-    def truncate(self, n: int) -> None:
-        """Forget the rows from n on; memory is kept for the next ones."""
-        self._n = min(self._n, n)
-        # What lies behind may be in somebody's older view: never write there again.
-        self._buffer = self._buffer[: self._n]

@@ -75,10 +75,6 @@ class IdColumn(ABC):
         """Add ids, as `as_ids` returns them."""
 
     @abstractmethod
-    def truncate(self, n: int) -> None:
-        """Forget the rows from n on."""
-
-    @abstractmethod
     def take(self, rows: Rows | slice) -> IdArray:
         """Return the ids of some rows, in the shape of `rows`."""
 
@@ -108,10 +104,6 @@ class IntIds(IdColumn):
     def append(self, ids: IdArray) -> None:
         """Add int64 ids."""
         self._values.append(ids)
-
-    def truncate(self, n: int) -> None:
-        """Forget the rows from n on."""
-        self._values.truncate(n)
 
     def take(self, rows: Rows | slice) -> IdArray:
         """Return int64 ids."""
@@ -149,11 +141,6 @@ class StrIds(IdColumn):
         lengths = np.array([len(text) for text in encoded], dtype=np.int64)
         self._text.append(np.frombuffer(b"".join(encoded), dtype=np.uint8))
         self._offsets.append(self._offsets.view[-1] + np.cumsum(lengths, dtype=np.int64))
-
-    def truncate(self, n: int) -> None:
-        """Forget the rows from n on."""
-        self._offsets.truncate(n + 1)
-        self._text.truncate(int(self._offsets.view[-1]))
 
     def take(self, rows: Rows | slice) -> IdArray:
         """Return an object array of str."""

@@ -28,8 +28,8 @@ class IdTable:
     def __init__(self, id_at: Callable[[int], object]) -> None:
         """Start empty."""
         self._id_at = id_at
-        self._keys = np.empty(0, np.int64)
-        self._rows = np.empty(0, np.int64)
+        # Keys ascending and their rows, replaced together: a search may read while another adds.
+        self._sorted = (np.empty(0, np.int64), np.empty(0, np.int64))
         self._recent: dict[int, int] = {}
         self._collided: dict[str, int] = {}
 
@@ -44,7 +44,7 @@ class IdTable:
             self._absorb(keys, rows)
             return
         self._recent.update(zip(keys.tolist(), rows.tolist(), strict=True))
-        if len(self._recent) > max(_MIN_MERGE, len(self._keys) // 8):
+        if len(self._recent) > max(_MIN_MERGE, len(self._sorted[0]) // 8):
             self._absorb(np.empty(0, np.int64), np.empty(0, np.int64))
 
     def find(self, ids: IdArray) -> Rows:
@@ -62,22 +62,25 @@ class IdTable:
     def remove(self, ids: IdArray) -> None:
         """Forget ids that are present."""
         keys = _keys(ids)
-        places = np.searchsorted(self._keys, keys)
+        known, rows = self._sorted
+        places = np.searchsorted(known, keys)
         for value, key, place in zip(ids, keys.tolist(), places.tolist(), strict=True):
             if value in self._collided:
                 del self._collided[value]
             elif self._recent.pop(key, None) is None:
-                self._rows[place] = ABSENT
+                rows[place] = ABSENT
 
     def _lookup(self, keys: Rows) -> Rows:
         found = np.full(len(keys), ABSENT, dtype=np.int64)
-        if len(self._keys):
-            places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            there = self._keys[places] == keys
-            found[there] = self._rows[places[there]]
-        if self._recent:
+        recent = self._recent  # before the sorted ones: those that move meanwhile are seen twice
+        known, rows = self._sorted
+        if len(known):
+            places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+            there = known[places] == keys
+            found[there] = rows[places[there]]
+        if recent:
             for i, key in enumerate(keys.tolist()):
-                found[i] = self._recent.get(key, found[i])
+                found[i] = recent.get(key, found[i])
         return found
 
     def _clashes(self, keys: Rows) -> NDArray[np.bool_]:
@@ -89,14 +92,15 @@ class IdTable:
 
     def _absorb(self, keys: Rows, rows: Rows) -> None:
         """Merge the recent ones and (keys, rows) into the sorted arrays."""
-        live = self._rows != ABSENT
+        known, known_rows = self._sorted
+        live = known_rows != ABSENT
         count = len(self._recent)
         recent_keys = np.fromiter(self._recent.keys(), dtype=np.int64, count=count)
         recent_rows = np.fromiter(self._recent.values(), dtype=np.int64, count=count)
-        keys = np.concatenate([self._keys[live], recent_keys, keys])
-        rows = np.concatenate([self._rows[live], recent_rows, rows])
+        keys = np.concatenate([known[live], recent_keys, keys])
+        rows = np.concatenate([known_rows[live], recent_rows, rows])
         order = np.argsort(keys, kind="stable")
-        self._keys, self._rows = keys[order], rows[order]
+        self._sorted = (keys[order], rows[order])
         self._recent = {}
 
 

@@ -108,10 +108,7 @@ class Index:
             ingest.calibrate(x)
             for block in blocks(x):
                 ingest.take(block, names, threads)
-            added = ingest.finish(names)
-            if len(old):
-                self._segments.delete(old)
-            self._segments.publish(added, ingest.first_row)
+            ingest.finish(names, old)
         self._note_clipped(ingest)
         return self
 

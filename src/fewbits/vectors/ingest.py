@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fewbits.arrays import Floats, as_matrix
-from fewbits.errors import InputError
+from fewbits.errors import ConflictError, InputError
 from fewbits.vectors.ids import IdArray
 from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.segments import Segments
@@ -17,10 +17,9 @@ _CLIP_SAMPLE = 256  # rows per block that clipping is measured on
 
 
 class Ingest:
-    """A transaction on segments and quantizers.
+    """A transaction on segments and quantizers: rows are collected apart, then added at once.
 
     Attributes:
-        first_row: global number of the first row added.
         clipped: share of values outside the range of the codes, over `sampled` rows.
     """
 
@@ -29,8 +28,8 @@ class Ingest:
         self._segments = segments
         self._tiers = tiers
         self._before = [quantizer.state() for quantizer in tiers]
-        self._mark = segments.mark()
-        self.first_row = segments.rows
+        self._staged = Segments(next_id=segments.next_id)
+        self._seen = (segments.rows, segments.next_id)
         self.clipped = 0.0
         self.sampled = 0
 
@@ -44,10 +43,9 @@ class Ingest:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Undo everything if the block failed."""
+        """Forget what was learned if the block failed; its rows were never added."""
         if error is None:
             return
-        self._segments.rollback(self._mark)
         for quantizer, state in zip(self._tiers, self._before, strict=True):
             quantizer.with_state(state)
 
@@ -64,22 +62,31 @@ class Ingest:
     def take(self, block: Floats, names: IdArray | None, threads: int | None) -> None:
         """Encode one gated block and append it; `names` are the ids of the whole call."""
         self._prepare(block)
-        begin = self._segments.rows - self.first_row
+        begin = self._staged.rows
         ids = self._ids(names, begin, len(block))
         if len(block) == 0:
             return
         encoded = [quantizer.encode(block, threads=threads) for quantizer in self._tiers]
         self._watch(block)
-        self._segments.append(encoded[0], encoded[1] if len(encoded) == 2 else None, ids)
+        self._staged.append(encoded[0], encoded[1] if len(encoded) == 2 else None, ids)
 
-    def finish(self, names: IdArray | None) -> IdArray:
-        """Return the ids of all rows added, after checking that there are as many as rows."""
-        added = self._segments.rows - self.first_row
-        if names is None:
-            return self._segments.new_ids(added)
-        if len(names) != added:
+    def finish(self, names: IdArray | None, old: IdArray) -> None:
+        """Add all rows taken, in place of those of the ids `old`.
+
+        Raises:
+            InputError: there are more ids than rows.
+            ConflictError: the index changed since this add began.
+        """
+        added = self._staged.rows
+        if names is not None and len(names) != added:
             raise InputError(f"ids must have one entry per row: {len(names)} ids, {added} rows")
-        return names
+        if self._seen != (self._segments.rows, self._segments.next_id):
+            raise ConflictError(
+                "the index got other rows while this add was reading its own; add from one thread "
+                "at a time, and not from within the iterator"
+            )
+        ids = self._segments.new_ids(added) if names is None else names
+        self._segments.attach(self._staged, ids, old)
 
     def _prepare(self, block: Floats) -> None:
         for quantizer in self._tiers:

@@ -63,13 +63,6 @@ class Segment:
             self._rescore.append(rescore)
         self._codes.append(codes)
 
-    def truncate(self, n: int) -> None:
-        """Forget the rows from n on."""
-        self._codes.truncate(n)
-        if self._rescore is not None:
-            self._rescore.truncate(n)
-        self.ids.truncate(n)
-
     def delete(self, rows: Rows) -> None:
         """Mark local rows as deleted."""
         dead = self._padded_dead(len(self))

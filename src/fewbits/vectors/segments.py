@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ class Segments:
         self.list = list(segments)
         self.next_id = next_id
         self._table: IdTable | None = None
+        self._lock = threading.RLock()  # changes, and the table that lookups build
 
     def __len__(self) -> int:
         """Rows that are not deleted."""
@@ -68,29 +70,41 @@ class Segments:
             )
 
     def append(self, codes: Bytes, rescore: Bytes | None, ids: IdArray) -> None:
-        """Add rows; the ids were checked. `publish` makes them findable by id."""
+        """Add rows to segments that nobody else sees yet."""
         segment = self._growing(codes, rescore, ids)
         segment.ids.append(ids)
         segment.append(codes, rescore)
 
-    def mark(self) -> tuple[int, int]:
-        """Return the present end, for `rollback`."""
-        return self.rows, self.next_id
+    def attach(self, staged: Segments, ids: IdArray, old: IdArray) -> None:
+        """Take over the rows of `staged`, which have these ids, in place of those of ids `old`.
 
-    def rollback(self, mark: tuple[int, int]) -> None:
-        """Forget the rows added since `mark`."""
-        rows, self.next_id = mark
-        for segment in self.list:
-            if segment.start + len(segment) > rows:
-                segment.truncate(max(0, rows - segment.start))
-        self.list = [s for s in self.list if len(s) or s.entry is not None]
+        A search that runs meanwhile finds all of the new rows or none.
 
-    def publish(self, ids: IdArray, first_row: int) -> None:
-        """Make the rows from first_row on, which have these ids, findable."""
-        if ids.dtype == np.int64 and len(ids):
-            self.next_id = max(self.next_id, int(ids.max()) + 1)
-        if self._table is not None:
-            self._table.add(ids, np.arange(first_row, first_row + len(ids)))
+        Raises:
+            UnknownIdError: one of `old` is no longer there; nothing changed.
+        """
+        with self._lock:
+            replaced = self.require(old)
+            first = self.rows
+            self._extend(staged, ids)
+            self._mark_deleted(old, replaced)
+            if ids.dtype == np.int64 and len(ids):
+                self.next_id = max(self.next_id, int(ids.max()) + 1)
+            if self._table is not None:
+                self._table.add(ids, np.arange(first, first + len(ids)))
+
+    def _extend(self, staged: Segments, ids: IdArray) -> None:
+        last = self.list[-1] if self.list else None
+        open_end = last is not None and last.entry is None
+        if open_end and last is not None and len(last) + staged.rows <= _SEAL_ROWS:
+            for segment in staged.list:
+                last.ids.append(ids)
+                last.append(segment.codes, segment.rescore)
+            return
+        first = self.rows
+        for segment in staged.list:
+            segment.start += first
+        self.list = [*self.list, *staged.list]
 
     # Looking up.
 
@@ -101,9 +115,11 @@ class Segments:
         kind = "int" if ids.dtype == np.int64 else "str"
         if kind != self.id_kind:
             raise InputError(f"ids must be {self.id_kind} as in this index, got {kind}")
-        if self._table is None:
-            self._table = self._build_table()
-        return self._table.find(ids)
+        table = self._table
+        if table is None:
+            with self._lock:
+                table = self._table = self._table or self._build_table()
+        return table.find(ids)
 
     def require(self, ids: IdArray) -> Rows:
         """Return the global rows of ids that must all be present.
@@ -145,7 +161,10 @@ class Segments:
         Raises:
             UnknownIdError: an id is absent; nothing was deleted.
         """
-        rows = self.require(ids)
+        with self._lock:
+            self._mark_deleted(ids, self.require(ids))
+
+    def _mark_deleted(self, ids: IdArray, rows: Rows) -> None:
         if self._table is not None:
             self._table.remove(ids)
         for segment, local in self._split(np.sort(rows)):

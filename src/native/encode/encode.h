@@ -52,6 +52,6 @@ using EncodeFn = void(const float* x, size_t n, const EncodePlan& plan, float* s
 
 EncodeFn encode_scalar, encode_avx2, encode_avx512, encode_neon;
 
-inline size_t padded(size_t d) { return (d + encode_pad - 1) / encode_pad * encode_pad; }
+static inline size_t padded(size_t d) { return (d + encode_pad - 1) / encode_pad * encode_pad; }
 
 }  // namespace fewbits

@@ -19,6 +19,7 @@ struct Factors {
 using EpilogueFn = void(const uint8_t* rows, size_t n, size_t stride, const Factors& factors,
                         float t, float gamma, float* values);
 
-EpilogueFn epilogue_scalar, epilogue_avx2, epilogue_avx512, epilogue_neon;
+// Gathering the strided factors with wider registers gains nothing measurable: one text for all.
+EpilogueFn epilogue_scalar;
 
 }  // namespace fewbits

@@ -9,7 +9,7 @@ namespace fewbits {
 
 DotFn hamming_scalar, hamming_avx2, hamming_avx512, hamming_neon;
 
-inline float finish_hamming(const QueryView& q, size_t d, uint32_t differences) {
+static inline float finish_hamming(const QueryView& q, size_t d, uint32_t differences) {
   return static_cast<float>(static_cast<int32_t>(d) - 2 * static_cast<int32_t>(differences)) *
          q.weight[0];
 }
