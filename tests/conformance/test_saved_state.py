@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -51,6 +53,16 @@ def test_a_copy_of_the_parameters_is_the_same_kind_not_fitted(variant):
     assert copy.params() == variant.fitted(D).params()
     assert copy.dims is None
     assert copy.calibration_rows is None
+
+
+@pytest.mark.parametrize("variant", [v for v in CASES if v.metric == "l2"], ids=str)
+def test_a_used_quantizer_can_be_copied_and_sent_to_another_process(variant):
+    quantizer, x = variant.fitted(D), sample(30, D, seed=1)
+    codes = quantizer.encode(x)
+    for again in (copy.deepcopy(quantizer), pickle.loads(pickle.dumps(quantizer))):
+        assert again.params() == quantizer.params()
+        assert same_bits(again.encode(x), codes)
+        assert same_bits(again.score(x, codes), quantizer.score(x, codes))
 
 
 BAD_STATE = {

@@ -207,6 +207,41 @@ def test_threads_that_search_while_one_deletes_never_see_a_row_come_back():
     assert errors == []
 
 
+def test_threads_that_write_and_save_at_once_lose_nothing(tmp_path):
+    x = sample(300, D)
+    index = Index("int8").add(x)
+    errors = []
+
+    def work(number):
+        try:
+            for step in range(10):
+                first = 1000 * number + 10 * step
+                index.add(x[:10], ids=range(first, first + 10))
+                if number == 1:
+                    index.save(tmp_path / "index")
+                elif number == 2 and step % 3 == 0:
+                    index.compact()
+                elif number == 3:
+                    index.delete([first])
+                index.search(x[:2], 20, filter=range(first, first + 10))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    expected = {*range(300), *(1000 * n + i for n in range(1, 5) for i in range(100))}
+    expected -= {3000 + 10 * step for step in range(10)}
+    index.save(tmp_path / "index")
+    for found in (index, Index.open(tmp_path / "index")):
+        assert set(found.ids.tolist()) == expected
+        assert len(found) == len(expected)
+        assert found.search(x[:1], 2000).ids.shape == (1, len(expected))
+
+
 def _child(index, q, expected, connection):
     hits = index.search(q, 10)
     codes = index.quantizer.encode(np.tile(q, (5000, 1)), threads=2)

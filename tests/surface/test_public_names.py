@@ -17,7 +17,7 @@ SOURCE = Path(fewbits.__file__).parent
 NAMES = [
     "Binary", "CalibrationWarning", "ConflictError", "DuplicateIdError", "Encoder", "FewbitsError",
     "Float16", "FormatError", "Hits", "Index", "InputError", "Int4", "Int8", "KernelError",
-    "MissingExtraError", "ModelError", "NotFittedError", "Quantizer", "StorageError", "Ternary",
+    "ModelError", "NotFittedError", "Quantizer", "StorageError", "Ternary",
     "UnknownIdError", "make_quantizer", "quantizer_names", "simd_level",
 ]  # fmt: skip
 
@@ -113,7 +113,7 @@ def raised_by() -> dict[str, list[ast.Call]]:
     return found
 
 
-RAISED = [e for e in ERRORS if e.__name__ not in ("FewbitsError", "MissingExtraError")]
+RAISED = [e for e in ERRORS if e.__name__ != "FewbitsError"]
 
 
 @pytest.mark.parametrize("error", RAISED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,6 +63,7 @@ class Index:
         self._rescore = None if rescore is None else _bound(rescore, self._codes.metric, "rescore")
         self._segments = Segments()
         self._saved: persist.Saved | None = None
+        self._writing = threading.RLock()  # one change at a time; searches need no lock
         self._clipped = (0.0, 0)  # clipped share and rows of the sampled ones
 
     # Adding and deleting.
@@ -103,13 +105,14 @@ class Index:
             DuplicateIdError: an id is given twice, or is in the index and replace is False.
         """
         names = None if ids is None else as_ids(ids)
-        old = self._check_ids(names, replace)
-        with Ingest(self._segments, self._tiers()) as ingest:
-            ingest.calibrate(x)
-            for block in blocks(x):
-                ingest.take(block, names, threads)
-            ingest.finish(names, old)
-        self._note_clipped(ingest)
+        with self._writing:
+            old = self._check_ids(names, replace)
+            with Ingest(self._segments, self._tiers()) as ingest:
+                ingest.calibrate(x)
+                for block in blocks(x):
+                    ingest.take(block, names, threads)
+                ingest.finish(names, old, self._segments)
+            self._note_clipped(ingest)
         return self
 
     def delete(self, ids: Any) -> None:  # noqa: ANN401 - one id or a sequence of them
@@ -125,21 +128,23 @@ class Index:
         single = isinstance(ids, (str, int, np.integer)) and not isinstance(ids, bool)
         names = as_ids([ids] if single else ids)
         refuse_duplicates(names)
-        self._segments.delete(names)
+        with self._writing:
+            self._segments.delete(names)
 
     def compact(self) -> Self:
         """Merge all segments into one and drop deleted rows. Returns self.
 
         Row order and scores stay; the next `save` writes one segment file.
         """
-        merged = Segments(next_id=self._segments.next_id)
-        for segment in self._segments:
-            rows = segment.live_rows()
-            chosen: Rows | slice = slice(None) if rows is None else rows
-            again = None if segment.rescore is None else segment.rescore[chosen]
-            if segment.live:
-                merged.append(segment.codes[chosen], again, segment.ids.take(chosen))
-        self._segments = merged
+        with self._writing:
+            merged = Segments(next_id=self._segments.next_id)
+            for segment in self._segments:
+                rows = segment.live_rows()
+                chosen: Rows | slice = slice(None) if rows is None else rows
+                again = None if segment.rescore is None else segment.rescore[chosen]
+                if segment.live:
+                    merged.append(segment.codes[chosen], again, segment.ids.take(chosen))
+            self._segments = merged
         return self
 
     # Searching.
@@ -268,10 +273,11 @@ class Index:
             raise InputError(
                 "this index is empty and has no dimensions yet: add vectors, then save"
             )
-        about = {"metric": self._codes.metric, "clipped": list(self._clipped)}
-        self._saved = persist.save(
-            folder, self._codes, self._rescore, self._segments, about, self._saved
-        )
+        with self._writing:
+            about = {"metric": self._codes.metric, "clipped": list(self._clipped)}
+            self._saved = persist.save(
+                folder, self._codes, self._rescore, self._segments, about, self._saved
+            )
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> Index:

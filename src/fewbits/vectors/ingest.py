@@ -70,8 +70,13 @@ class Ingest:
         self._watch(block)
         self._staged.append(encoded[0], encoded[1] if len(encoded) == 2 else None, ids)
 
-    def finish(self, names: IdArray | None, old: IdArray) -> None:
+    def finish(self, names: IdArray | None, old: IdArray, current: Segments) -> None:
         """Add all rows taken, in place of those of the ids `old`.
+
+        Args:
+            names: their ids; None for automatic ones.
+            old: ids to delete, all present.
+            current: the index's segments by now.
 
         Raises:
             InputError: there are more ids than rows.
@@ -80,10 +85,9 @@ class Ingest:
         added = self._staged.rows
         if names is not None and len(names) != added:
             raise InputError(f"ids must have one entry per row: {len(names)} ids, {added} rows")
-        if self._seen != (self._segments.rows, self._segments.next_id):
+        if current is not self._segments or self._seen != (current.rows, current.next_id):
             raise ConflictError(
-                "the index got other rows while this add was reading its own; add from one thread "
-                "at a time, and not from within the iterator"
+                "the index was changed by the iterator that this add reads its rows from"
             )
         ids = self._segments.new_ids(added) if names is None else names
         self._segments.attach(self._staged, ids, old)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from variants import cases, quiet, same_bits, sample
 
-from fewbits.errors import CalibrationWarning, InputError, NotFittedError
+from fewbits.errors import CalibrationWarning, ConflictError, InputError, NotFittedError
 from fewbits.vectors import Index, Int8
 
 D = 8
@@ -110,6 +110,28 @@ def test_rows_of_an_unfinished_add_are_not_found():
     index.add(blocks())
     assert seen == [(300, (1, 300), 300)]
     assert len(index) == 320
+
+
+CHANGES = {
+    "add": lambda index: index.add(sample(3, D)),
+    "replace": lambda index: index.add(sample(3, D), ids=[1, 2, 3], replace=True),
+    "compact": lambda index: index.compact(),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_an_iterator_that_changes_the_index_it_feeds_is_refused(what):
+    index = Index("int8").add(sample(300, D))
+
+    def blocks():
+        yield sample(10, D, seed=1)
+        CHANGES[what](index)
+        yield sample(10, D, seed=2)
+
+    with pytest.raises(ConflictError, match="changed by the iterator"):
+        index.add(blocks())
+    assert len(index) == 300 + 3 * (what == "add")
+    assert index.add(sample(2, D)).search(sample(1, D), 999).ids.shape == (1, len(index))
 
 
 def test_many_replacements_leave_one_row_per_id():

@@ -19,17 +19,13 @@ from fewbits.vectors.topk import best, best_of_blocks
 # Growing arrays.
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 70)), max_size=40))
-def test_a_view_never_changes_whatever_is_appended_or_taken_back(steps):
+@given(st.lists(st.integers(0, 70), max_size=40))
+def test_a_view_never_changes_whatever_is_appended(sizes):
     growing, model, views = Growing(np.empty((0, 2), np.int64)), [], []
-    for count, (append, n) in enumerate(steps):
-        if append:
-            rows = np.arange(2 * n).reshape(n, 2) + 1000 * count
-            growing.append(rows)
-            model += rows.tolist()
-        else:
-            growing.truncate(n)
-            model = model[:n]
+    for count, n in enumerate(sizes):
+        rows = np.arange(2 * n).reshape(n, 2) + 1000 * count
+        growing.append(rows)
+        model += rows.tolist()
         assert len(growing) == len(model)
         assert growing.view.tolist() == model
         views.append((growing.view, list(model)))
@@ -38,12 +34,12 @@ def test_a_view_never_changes_whatever_is_appended_or_taken_back(steps):
 
 def test_the_array_it_started_from_is_never_written_to():
     start = np.arange(10)
-    start.flags.writeable = False
-    growing = Growing(start)
-    growing.truncate(5)
-    growing.append(np.full(3, 99))
-    assert start.tolist() == list(range(10))
-    assert growing.view.tolist() == [0, 1, 2, 3, 4, 99, 99, 99]
+    for writeable in (True, False):
+        start.flags.writeable = writeable
+        growing = Growing(start[:5])
+        growing.append(np.full(3, 99))
+        assert start.tolist() == list(range(10))
+        assert growing.view.tolist() == [0, 1, 2, 3, 4, 99, 99, 99]
 
 
 def test_one_row_at_a_time_copies_seldom():
@@ -72,9 +68,6 @@ def test_a_column_of_strings_is_a_list_of_strings(texts, data):
         assert len(found) == len(texts)
     rows = data.draw(st.lists(st.integers(0, max(0, len(texts) - 1)), max_size=5)) if texts else []
     assert column.take(np.array(rows, np.int64)).tolist() == [texts[row] for row in rows]
-    column.truncate(cut)
-    assert column.take(slice(None)).tolist() == texts[:cut]
-    assert len(column.tensors()["id_text"]) == len("".join(texts[:cut]).encode())
 
 
 BIG = 2**63 - 1
