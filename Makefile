@@ -36,7 +36,7 @@ $(STAMPS)/venv:
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/run: requirements/run.txt | $(STAMPS)/venv
-	$(PIP) install -r requirements/run.txt
+	$(PIP) install --no-compile -r requirements/run.txt
 	@touch $@
 
 $(STAMPS)/built: $(SOURCES) $(STAMPS)/run
@@ -48,11 +48,11 @@ $(STAMPS)/model: requirements/model.txt | $(STAMPS)/venv
 	@touch $@
 
 $(STAMPS)/test: requirements/test.txt | $(STAMPS)/venv
-	$(PIP) install -r requirements/test.txt
+	$(PIP) install --no-compile -r requirements/test.txt
 	@touch $@
 
 $(STAMPS)/lint: requirements/lint.txt | $(STAMPS)/venv
-	$(PIP) install -r requirements/lint.txt
+	$(PIP) install --no-compile -r requirements/lint.txt
 	@touch $@
 
 clean:

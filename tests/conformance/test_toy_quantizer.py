@@ -8,7 +8,9 @@ import pathlib
 
 import numpy as np
 import pytest
+import test_calibration
 import test_every_quantizer
+import test_extremes
 import test_inputs
 import test_saved_state
 import test_search
@@ -73,18 +75,18 @@ CONFORMANCE = [
     test_every_quantizer.test_encode_is_independent_of_the_batch,
     test_every_quantizer.test_decode_is_independent_of_the_batch,
     test_every_quantizer.test_encoding_twice_gives_the_same_bytes,
-    test_every_quantizer.test_a_quantizer_that_was_not_fitted_says_so,
-    test_every_quantizer.test_fitting_on_few_rows_warns_where_ranges_are_learned,
-    test_every_quantizer.test_fitting_again_on_the_same_rows_changes_nothing,
-    test_every_quantizer.test_fit_takes_blocks_and_learns_the_same_as_from_the_whole,
-    test_every_quantizer.test_fitting_for_another_width_starts_over,
-    test_every_quantizer.test_nothing_to_fit_on_is_refused,
+    test_calibration.test_a_quantizer_that_was_not_fitted_says_so,
+    test_calibration.test_fitting_on_few_rows_warns_where_ranges_are_learned,
+    test_calibration.test_fitting_again_on_the_same_rows_changes_nothing,
+    test_calibration.test_fit_takes_blocks_and_learns_the_same_as_from_the_whole,
+    test_calibration.test_fitting_for_another_width_starts_over,
+    test_calibration.test_nothing_to_fit_on_is_refused,
     test_every_quantizer.test_identical_and_constant_rows_decode_to_finite_vectors_near_them,
     test_inputs.test_inputs_are_never_modified,
     test_inputs.test_what_comes_out_does_not_share_memory_with_what_goes_in,
     test_inputs.test_a_fitted_quantizer_does_not_see_later_changes_of_its_rows,
     test_inputs.test_codes_of_any_stride_are_taken,
-    test_inputs.test_empty_batches_give_empty_results,
+    test_extremes.test_empty_batches_give_empty_results,
     test_search.test_equal_rows_come_in_the_order_of_their_numbers,
     test_search.test_no_hits_are_asked_for_or_there_are_none,
     test_search.test_no_queries_give_no_hits,

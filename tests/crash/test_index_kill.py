@@ -207,6 +207,20 @@ def test_threads_that_search_while_one_deletes_never_see_a_row_come_back():
     assert errors == []
 
 
+def change(index, folder, number, first):
+    """One step of a thread: 1 saves, 2 compacts, 3 deletes what it added, 4 only adds."""
+    x = sample(10, D)
+    index.add(x, ids=range(first, first + 10))
+    then = {
+        1: lambda: index.save(folder),
+        2: index.compact,
+        3: lambda: index.delete([first]),
+        4: lambda: None,
+    }
+    then[number]()
+    index.search(x[:2], 20, filter=range(first, first + 10))
+
+
 def test_threads_that_write_and_save_at_once_lose_nothing(tmp_path):
     x = sample(300, D)
     index = Index("int8").add(x)
@@ -215,15 +229,7 @@ def test_threads_that_write_and_save_at_once_lose_nothing(tmp_path):
     def work(number):
         try:
             for step in range(10):
-                first = 1000 * number + 10 * step
-                index.add(x[:10], ids=range(first, first + 10))
-                if number == 1:
-                    index.save(tmp_path / "index")
-                elif number == 2 and step % 3 == 0:
-                    index.compact()
-                elif number == 3:
-                    index.delete([first])
-                index.search(x[:2], 20, filter=range(first, first + 10))
+                change(index, tmp_path / "index", number, 1000 * number + 10 * step)
         except BaseException as error:
             errors.append(error)
 

@@ -42,7 +42,7 @@ def usable(variant, x):
 
 
 @pytest.mark.parametrize("variant", PLAIN, ids=str)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=matrices())
 def test_values_inside_the_range_err_by_half_a_step_at_most(variant, data):
     fit, x = data
@@ -57,7 +57,7 @@ def test_values_inside_the_range_err_by_half_a_step_at_most(variant, data):
 
 
 @pytest.mark.parametrize("variant", PLAIN, ids=str)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=matrices())
 def test_plain_codes_are_stable_under_decoding(variant, data):
     fit, x = data
@@ -67,7 +67,7 @@ def test_plain_codes_are_stable_under_decoding(variant, data):
 
 
 @pytest.mark.parametrize("variant", PLAIN, ids=str)
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(data=matrices(), shift=st.floats(0, 50, width=32))
 def test_codes_grow_with_the_values(variant, data, shift):
     fit, x = data
@@ -79,7 +79,7 @@ def test_codes_grow_with_the_values(variant, data, shift):
 
 
 @pytest.mark.parametrize("variant", ALL, ids=str)
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(data=matrices(FLOATS, rows=(1, 3), columns=(1, 20)))
 def test_any_finite_numbers_give_finite_results_equal_at_every_level(variant, data):
     fit, x = (usable(variant, part) for part in data)
@@ -96,7 +96,7 @@ def test_any_finite_numbers_give_finite_results_equal_at_every_level(variant, da
 
 
 @pytest.mark.parametrize("variant", ALL, ids=str)
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(data=matrices(rows=(2, 8), columns=(1, 33)), draw=st.randoms(use_true_random=False))
 def test_rows_do_not_see_each_other(variant, data, draw):
     fit, x = data
@@ -109,7 +109,7 @@ def test_rows_do_not_see_each_other(variant, data, draw):
 
 
 @pytest.mark.parametrize("variant", ALL, ids=str)
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(data=matrices(rows=(1, 30), columns=(1, 9)), k=st.integers(0, 40))
 def test_search_is_the_sorted_list_of_scores(variant, data, k):
     fit, x = data

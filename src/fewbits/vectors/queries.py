@@ -54,8 +54,14 @@ def prepare(q: Floats, form: LinearForm) -> Queries:
     if form.packing == "f16":
         dense = (factor * wide).astype(np.float32)
         none = np.zeros((len(q), 1))
-        return Queries(none[:, :, None].astype(np.int8), dense, none.astype(np.float32),
-                       none.astype(np.int32), t, gamma)
+        return Queries(
+            none[:, :, None].astype(np.int8),
+            dense,
+            none.astype(np.float32),
+            none.astype(np.int32),
+            t,
+            gamma,
+        )
     plane, weight, base = (_bits if form.hamming else _planes)(wide, form, factor)
     if form.step_rule == "offset" and not form.hamming:
         # From the rounded query, so that alpha * u and beta cancel exactly where they should.

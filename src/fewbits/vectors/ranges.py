@@ -50,8 +50,8 @@ def learn_affine(
     for start in range(0, len(r), _BLOCK):
         watching.update(r[start : start + _BLOCK] * unit)
     low, high = watching.range(bits=bits, symmetric=symmetric)
-    low, high = low / unit, high / unit
     scale, zero_point = qparams(low, high, bits=bits, symmetric=symmetric)
+    scale = scale / unit
     d = r.shape[1]
     return (
         np.ascontiguousarray(expand(scale, d), dtype=np.float32),

@@ -7,7 +7,7 @@ Written for clearness, not speed. Sums run in eight float64 lanes (lane l takes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,11 @@ from fewbits.arrays import MAX_ABS, Bytes, Floats
 from fewbits.numerics.packing import pack, pack_trits, unpack, unpack_trits
 from fewbits.numerics.rounding import noise, stochastic
 from fewbits.vectors.form import ALPHA_LIMIT, LinearForm
-from fewbits.vectors.lanes import lane_dot, lane_sum
+from fewbits.vectors.lanes import Doubles, lane_dot, lane_sum
 
 if TYPE_CHECKING:
     from fewbits.vectors.queries import Queries
+
 
 def normalise(x: Floats) -> Floats:
     """Return rows of unit length; a zero row stays zero."""
@@ -181,21 +182,25 @@ def decode(codes: Bytes, form: LinearForm) -> Floats:
     alpha, beta, nu = unpack_factors(codes, form)
     c = (form.gain * unpack_stored(codes, form) - _zero_point(form)).astype(np.float32)
     scaled = form.step * c if form.step_rule == "fixed" else c
-    if form.correct and form.nu:
-        alpha = _least_squares(alpha, nu, scaled, form)
-    value = form.mean + alpha[:, None] * scaled
+    exact = form.correct and form.nu
+    factor: NDArray[Any] = _least_squares(alpha, nu, scaled, form) if exact else alpha
+    value = form.mean + factor[:, None] * scaled
     if form.beta:
         value = value + beta[:, None] * form.direction
-    return value.astype(np.float32)
+    decoded: Floats = value.astype(np.float32)
+    return decoded
 
 
-def _least_squares(alpha: Floats, nu: Floats, scaled: Floats, form: LinearForm) -> Floats:
+def _least_squares(alpha: Floats, nu: Floats, scaled: Floats, form: LinearForm) -> Doubles:
     wide = alpha.astype(np.float64)
-    squares = nu - 2.0 * wide * lane_dot(form.mean[None, :], scaled)
-    energy = wide * lane_dot(scaled, scaled)
+    squares = np.maximum(nu - 2.0 * wide * lane_dot(form.mean[None, :], scaled), 0.0)
+    own = lane_dot(scaled, scaled)
     best = np.zeros_like(wide)
-    np.divide(squares, energy, out=best, where=energy > 0)
-    return best.astype(np.float32)
+    np.divide(squares, wide * own, out=best, where=wide * own > 0)
+    # Where alpha met its limit it no longer tells <r, scaled>, which is |r| |scaled| at most.
+    most = np.zeros_like(wide)
+    np.divide(np.sqrt(squares), np.sqrt(own), out=most, where=own > 0)
+    return np.minimum(best, most)
 
 
 def score(queries: Queries, codes: Bytes, form: LinearForm) -> Floats:
