@@ -39,7 +39,7 @@ def fewbits_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float]]:
     """Return name -> (search, bytes per vector, encode GB/s of float32 input)."""
     made = {}
     kinds = [("int8", {}), ("int4", {}), ("ternary", {}), ("binary", {}), ("float16", {})]
-    kinds += [("binary", {"query": "bits"})]
+    kinds += [("binary", {"query": "bits"}), ("binary", {"center": False, "correct": False})]
     for name, params in kinds:
         quantizer = fewbits.make_quantizer(name, **params)
         index = fewbits.Index(quantizer).fit(x[:20_000])
@@ -52,7 +52,7 @@ def fewbits_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float]]:
         def search(q: np.ndarray, index: fewbits.Index = index) -> np.ndarray:
             return index.search(q, K, threads=1).ids
 
-        label = f"fewbits {name}" + (" (bits query)" if params else "")
+        label = f"fewbits {name}" + "".join(f" {key}={value}" for key, value in params.items())
         made[label] = (search, index.info()["bytes_per_vector"], speed)
     return made
 

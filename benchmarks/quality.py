@@ -3,7 +3,7 @@
     python benchmarks/quality.py BEIR_FOLDER CORPUS.npy QUERIES.npy [-o results.json]
 
 CORPUS.npy and QUERIES.npy hold one row per line of corpus.jsonl and queries.jsonl; queries without
-judgements are left out. Default parameters of every quantizer, cosine, 10 neighbours, four
+judgements are left out. Every quantizer and some variants, cosine, 10 neighbours, four
 candidates per neighbour rescored from float16. With no vectors at hand, `fewbits evaluate FOLDER`
 embeds the texts first and measures the same.
 """
@@ -15,7 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
+import fewbits
 from fewbits.evaluate import Row, evaluate, read_dataset, read_vectors
+
+KINDS = [
+    fewbits.Binary(center=False, correct=False),
+    fewbits.Binary(query="bits"),
+    "binary",
+    "ternary",
+    fewbits.Int4(center=False, correct=False),
+    "int4",
+    "int8",
+    fewbits.Int8(dynamic=True),
+    "float16",
+]
 
 
 def line(row: Row) -> str:
@@ -26,7 +39,7 @@ def line(row: Row) -> str:
     assert row.plain.ndcg_change is not None
     recall = row.plain.recall
     return (
-        f"| {row.name} | {row.bytes_per_vector:.0f} | {recall.mean:.3f} "
+        f"| {row.label} | {row.bytes_per_vector:.0f} | {recall.mean:.3f} "
         f"({recall.low:.3f} to {recall.high:.3f}) | {again.recall.mean:.3f} | "
         f"{row.plain.ndcg.mean:.4f} | {row.plain.ndcg_change.mean:+.4f} |"
     )
@@ -47,6 +60,7 @@ def main() -> None:
     results = evaluate(
         x,
         q[judged],
+        quantizers=KINDS,
         qrels=data.qrels,
         doc_ids=data.doc_ids,
         query_ids=[data.query_ids[i] for i in judged],

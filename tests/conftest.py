@@ -34,12 +34,12 @@ def restored_level() -> Iterator[None]:
 @pytest.fixture
 def registry() -> Iterator[dict[str, type]]:
     """The registry of quantizers; what a test registers is gone after it."""
-    from fewbits.vectors import quantizer
+    from fewbits.vectors.registry import _REGISTRY
 
-    before = dict(quantizer._REGISTRY)
-    yield quantizer._REGISTRY
-    quantizer._REGISTRY.clear()
-    quantizer._REGISTRY.update(before)
+    before = dict(_REGISTRY)
+    yield _REGISTRY
+    _REGISTRY.clear()
+    _REGISTRY.update(before)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def as_matrix(x: ArrayLike, name: str = "x", *, dims: int | None = None) -> Floa
         hint = f"; use {name}[None, :] for one vector" if raw.ndim == 1 else ""
         raise InputError(f"{name} must be 2-D (n, d), got {raw.ndim}-D {raw.shape}{hint}")
     _check_width(raw.shape[1], name, dims)
-    out = _to_float32(raw, name)
+    out = _to_float32(raw)
     _check_finite(out, name)
     return out
 
@@ -104,6 +104,8 @@ def _array_blocks(x: Any, name: str) -> Iterator[Floats]:  # noqa: ANN401 - any 
 
 
 def _as_float_array(x: Any, name: str) -> NDArray[Any]:  # noqa: ANN401 - any array-like
+    if hasattr(x, "mask") and np.any(x.mask):
+        raise InputError(f"{name} has masked values; fill or drop them first")
     try:
         raw = np.asarray(x)
     except (ValueError, TypeError) as error:
@@ -118,12 +120,11 @@ def _as_float_array(x: Any, name: str) -> NDArray[Any]:  # noqa: ANN401 - any ar
     )
 
 
-def _to_float32(raw: NDArray[Any], name: str) -> Floats:
+def _to_float32(raw: NDArray[Any]) -> Floats:
     if raw.dtype == np.float32:
         return np.ascontiguousarray(raw, dtype=np.float32)
     with np.errstate(over="ignore"):  # float64 beyond float32 becomes inf and is refused below
         out = np.ascontiguousarray(raw.astype(np.float32))
-    _ = name
     return out
 
 

@@ -23,6 +23,7 @@ class TopK {
 
   // A row scoring below this cannot enter. Equal scores may (a lower row wins the tie).
   float threshold() const {
+    if (k_ == 0) return std::numeric_limits<float>::infinity();
     return heap_.size() < k_ ? -std::numeric_limits<float>::infinity() : heap_.front().score;
   }
 

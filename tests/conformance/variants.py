@@ -120,7 +120,7 @@ def _fitted(variant: Variant, d: int, rows: int) -> Quantizer:
 
 def cases(*, kinds: tuple[str, ...] | None = None, linear: bool = False) -> list[Variant]:
     """Return every registered kind x parameters x metric; only some kinds, or linear ones."""
-    from fewbits.vectors.quantizer import _REGISTRY
+    from fewbits.vectors.registry import _REGISTRY
 
     found = []
     for kind in quantizer_names():

@@ -32,7 +32,7 @@ class Growing:
     def append(self, rows: NDArray[Any]) -> None:
         """Add rows of the same width and dtype."""
         end = self._n + len(rows)
-        if end > len(self._buffer) or not self._buffer.flags.writeable:
+        if end > len(self._buffer):
             larger = np.empty((max(end, 2 * self._n, 64), *rows.shape[1:]), dtype=rows.dtype)
             larger[: self._n] = self.view
             self._buffer = larger

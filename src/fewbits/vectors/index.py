@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,10 +14,12 @@ from fewbits.arrays import Floats, as_count, as_queries, blocks
 from fewbits.errors import InputError
 from fewbits.vectors import persist
 from fewbits.vectors.form import Metric
+from fewbits.vectors.hits import Hits
 from fewbits.vectors.ids import IdArray, Rows, as_ids, refuse_duplicates
 from fewbits.vectors.ingest import Ingest
 from fewbits.vectors.kernels import simd_level
-from fewbits.vectors.quantizer import Quantizer, make_quantizer
+from fewbits.vectors.quantizer import Quantizer
+from fewbits.vectors.registry import own_quantizer
 from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.segments import Segments
 from fewbits.vectors.twotier import TwoTier
@@ -27,18 +28,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _FIT_ROWS = 32_768  # calibration rows kept of whatever `fit` is given
-
-
-class Hits(NamedTuple):
-    """What a search found, best first.
-
-    Attributes:
-        scores: float32 (nq, k'), or (k',) for one 1-D query; in units of the metric.
-        ids: int64, or object holding str; same shape. k' = min(k, rows the filter leaves).
-    """
-
-    scores: Floats
-    ids: IdArray
 
 
 class Index:
@@ -59,8 +48,10 @@ class Index:
         rescore: str | Quantizer | None = None,
     ) -> None:
         """Make an empty index. Nothing is allocated before the first `add`."""
-        self._codes = _bound(quantizer, metric, "quantizer")
-        self._rescore = None if rescore is None else _bound(rescore, self._codes.metric, "rescore")
+        self._codes = own_quantizer(quantizer, metric, "quantizer")
+        self._rescore = (
+            None if rescore is None else own_quantizer(rescore, self._codes.metric, "rescore")
+        )
         self._segments = Segments()
         self._saved: persist.Saved | None = None
         self._writing = threading.RLock()  # one change at a time; searches need no lock
@@ -167,7 +158,7 @@ class Index:
             filter: ids that may be found (unknown ones are ignored), or booleans, one per live row
                 in the order of iteration. The cost falls with the rows left.
             oversample: with a second tier or `originals`, ceil(k * oversample) candidates are
-                scored again; default 4 there.
+                scored again; default 4 there. 1 leaves the second tier out.
             originals: the caller's float vectors to rescore with instead of the second tier: an
                 array indexed by integer ids, or a function from an array of ids to (m, d) vectors.
             threads: at most this many; None for all cores. The result does not depend on it.
@@ -320,19 +311,3 @@ class Index:
         seen = rows + ingest.sampled
         if seen:
             self._clipped = ((share * rows + ingest.clipped * ingest.sampled) / seen, seen)
-
-
-def _bound(quantizer: str | Quantizer, metric: Metric | None, name: str) -> Quantizer:
-    """Return a quantizer of its own for this index, with the metric wanted."""
-    if isinstance(quantizer, str):
-        return make_quantizer(quantizer, **({} if metric is None else {"metric": metric}))
-    if not isinstance(quantizer, Quantizer):
-        raise InputError(f"{name} must be a name or a Quantizer, got {type(quantizer).__name__}")
-    if metric in (None, quantizer.metric):
-        return dataclasses.replace(quantizer).with_state(quantizer.state())
-    if quantizer.calibration_rows is not None:
-        raise InputError(
-            f"{name} was fitted for metric {quantizer.metric!r}, the index wants {metric!r}; "
-            "fit a new one"
-        )
-    return dataclasses.replace(quantizer, metric=metric)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from fewbits.errors import FormatError, InputError
 from fewbits.vectors.ids import column_of
-from fewbits.vectors.quantizer import Quantizer, make_quantizer
+from fewbits.vectors.quantizer import Quantizer
+from fewbits.vectors.registry import make_quantizer
 from fewbits.vectors.segment import Segment
 from fewbits.vectors.segments import Segments
 from fewbits.vectors.store import Entry, Snapshot, Store

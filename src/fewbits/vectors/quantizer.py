@@ -1,4 +1,4 @@
-"""The base of all quantizers and their registry.
+"""The base of all quantizers.
 
 A quantizer is one file: `class Int8(LinearQuantizer, name="int8")` registers itself, and choices on
 the command line, report rows and conformance tests follow from the registry. The base owns the
@@ -20,13 +20,14 @@ from fewbits.arrays import MAX_DIM, Bytes, Floats, as_count, as_matrix, as_queri
 from fewbits.errors import CalibrationWarning, InputError, NotFittedError
 from fewbits.vectors.exact import dense_scores
 from fewbits.vectors.form import METRICS, Metric
+from fewbits.vectors.registry import register
+from fewbits.vectors.rownumbers import as_candidates, as_row_numbers
 from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.topk import best_of_blocks
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_REGISTRY: dict[str, type[Quantizer]] = {}
 _MAX_ROWS = 2**53  # more rows than any memory holds, and exact in JSON numbers everywhere
 
 
@@ -59,10 +60,8 @@ class Quantizer(ABC):
         super().__init_subclass__(**kwargs)
         if not name:
             return
-        if name in _REGISTRY:
-            raise TypeError(f"quantizer name {name!r} is taken by {_REGISTRY[name].__qualname__}")
+        register(name, cls)
         cls.name = name
-        _REGISTRY[name] = cls
 
     def __post_init__(self) -> None:
         """Check the parameters.
@@ -172,7 +171,7 @@ class Quantizer(ABC):
         """
         matrix = self.as_codes(codes)
         queries = as_matrix(q, "q", dims=self.dims)
-        chosen = None if rows is None else _as_rows(rows, len(matrix))
+        chosen = None if rows is None else as_candidates(rows, len(matrix))
         wanted = min(as_count(k, "k"), len(matrix) if chosen is None else len(chosen))
         if wanted == 0:
             empty = (len(queries), 0)
@@ -190,7 +189,7 @@ class Quantizer(ABC):
         """Return float32 (nq, m): scores of the code rows rows[i, :]; -inf where negative."""
         matrix = self.as_codes(codes)
         queries = as_matrix(q, "q", dims=self.dims)
-        numbers = _as_integers(rows, 2, len(matrix))
+        numbers = as_row_numbers(rows, 2, len(matrix))
         if len(numbers) != len(queries):
             raise InputError(
                 f"rows must have one line per query: {len(queries)} queries, {len(numbers)} lines"
@@ -318,48 +317,7 @@ class Quantizer(ABC):
             )
 
 
-def _as_integers(rows: ArrayLike, ndim: int, n: int) -> NDArray[np.int64]:
-    """Gate for row numbers below n: int64, C-contiguous, of `ndim` dimensions."""
-    given = np.asarray(rows)
-    if given.size == 0 and given.ndim == ndim:
-        return np.empty(given.shape, dtype=np.int64)
-    if given.dtype.kind not in "iu" or given.ndim != ndim:
-        raise InputError(f"rows must be {ndim}-D integers, got {given.dtype} {given.shape}")
-    if int(given.max()) >= n:
-        raise InputError(f"rows must be below {n}, the number of code rows, got {given.max()}")
-    return np.ascontiguousarray(given, dtype=np.int64)
-
-
-def _as_rows(rows: ArrayLike, n: int) -> NDArray[np.int64]:
-    """Gate for candidates: ascending row numbers from 0 to n - 1."""
-    numbers = _as_integers(rows, 1, n)
-    if len(numbers) and (numbers[0] < 0 or not np.all(numbers[1:] > numbers[:-1])):
-        raise InputError("rows must be ascending row numbers from 0 on, each at most once")
-    return numbers
-
-
 def _check_learned_count(key: str, value: object, most: int) -> None:
     """Refuse what cannot be a count; state may come from a hostile file."""
     if value is not None and (type(value) is not int or not 1 <= value <= most):
         raise InputError(f"learned {key} must be an integer from 1 to {most}, got {value!r}")
-
-
-def quantizer_names() -> list[str]:
-    """Return the names of all registered quantizers, sorted."""
-    return sorted(_REGISTRY)
-
-
-def make_quantizer(name: str, **params: Any) -> Quantizer:  # noqa: ANN401 - the kind's own
-    """Return a new quantizer of a registered kind.
-
-    Raises:
-        InputError: an unknown name or parameter.
-    """
-    if not isinstance(name, str) or name not in _REGISTRY:
-        raise InputError(f"quantizer must be one of {', '.join(quantizer_names())}, got {name!r}")
-    kind = _REGISTRY[name]
-    known = [f.name for f in dataclasses.fields(kind) if f.init]
-    for key in params:
-        if key not in known:
-            raise InputError(f"{name} has no parameter {key!r}; it takes {', '.join(known)}")
-    return kind(**params)

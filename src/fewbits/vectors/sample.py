@@ -41,7 +41,7 @@ def _of_array(x: Any, limit: int) -> Floats:  # noqa: ANN401 - any array-like
         return as_matrix(raw if raw.size else x)
     rng = np.random.default_rng(_SEED)
     chosen = np.sort(rng.choice(len(raw), size=limit, replace=False))
-    return as_matrix(raw[chosen])
+    return as_matrix(raw[chosen], "the sample of x")
 
 
 def _row_limit(d: int) -> int:

@@ -59,10 +59,12 @@ def _row_steps(r: Floats, form: LinearForm) -> tuple[Floats, Floats]:
         step = (form.rms_factor * np.sqrt(mean_square)).astype(np.float32)
     else:
         step = np.maximum(high, -low) / np.float32(form.high_c)
-    step = np.where(step > 0, step, np.float32(1)).astype(np.float32)
+    usable = step > 0
+    step = np.where(usable, step, np.float32(1)).astype(np.float32)
     if form.step_rule == "row":
         return step, form.zero[None, :]
-    return step, (np.rint(-low / step) + np.float32(form.low)).astype(np.float32)
+    zero = np.rint(-low / step) + np.float32(form.low)
+    return step, np.where(usable, zero, np.float32(0)).astype(np.float32)
 
 
 def _round(r: Floats, step: Floats, zero: Floats, form: LinearForm, seed: int | None) -> Floats:

@@ -102,8 +102,9 @@ inline RowStep row_step(const float* r, size_t n, const EncodePlan& plan) {
   } else {
     found.step = (hi > -lo ? hi : -lo) / plan.high_c;
   }
-  if (!(found.step > 0)) found.step = 1;
-  if (plan.step_rule == Step::offset) {
+  if (!(found.step > 0)) {
+    found.step = 1;  // nothing to tell apart: every code is 0, and so is the zero-point
+  } else if (plan.step_rule == Step::offset) {
     found.zero = __builtin_rintf(-lo / found.step) + plan.low;
   }
   return found;

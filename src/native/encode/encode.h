@@ -7,6 +7,7 @@
 //   fixed : s_j = step[j]                            u = clamp(rint(r / s) + zero, low, high)
 //   row   : s = max|r| / high_c, or float(rms_factor * sqrt(sum r^2 / d)) where rms_factor > 0
 //   offset: s = (max(r,0) - min(r,0)) / (high - low), zero = rint(-min(r,0) / s) + low
+//   row, offset: where s is 0, s = 1 and zero = 0
 //   sign  : u = r > 0
 //   c = u - zero (sign: 2u - 1), c' = s_j c for fixed steps, else c
 //   alpha : correct: float(sum r r / sum r c'), at most alpha_limit, 0 where the denominator is not

@@ -7,13 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from fewbits.cli.app import app
-from fewbits.vectors import Quantizer, quantizer, quantizer_names
+from fewbits.vectors import Quantizer, quantizer_names, registry
 
 
 @pytest.fixture
 def toy(monkeypatch):
     """Register a quantizer for the time of one test: the registry is put back afterwards."""
-    monkeypatch.setattr(quantizer, "_REGISTRY", dict(quantizer._REGISTRY))
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
 
     @dataclasses.dataclass(kw_only=True, eq=False)
     class Toy(Quantizer, name="toy16"):
