@@ -35,7 +35,7 @@ def unit(x: np.ndarray) -> np.ndarray:
 Search = Callable[[np.ndarray], np.ndarray]
 
 
-def fewbits_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float]]:
+def fewbits_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float | None]]:
     """Return name -> (search, bytes per vector, encode GB/s of float32 input)."""
     made = {}
     kinds = [("int8", {}), ("int4", {}), ("ternary", {}), ("binary", {}), ("float16", {})]
@@ -57,7 +57,7 @@ def fewbits_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float]]:
     return made
 
 
-def faiss_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float]]:
+def faiss_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float | None]]:
     """Return the FAISS indexes that fewbits is held against, in the same form."""
     import faiss
 
@@ -89,7 +89,7 @@ def faiss_engines(x: np.ndarray) -> dict[str, tuple[Search, int, float]]:
     def hamming(q: np.ndarray) -> np.ndarray:
         return binary.search(np.packbits(q > 0)[None], K)[1][0]
 
-    made["faiss IndexBinaryFlat"] = (hamming, d // 8, float("nan"))
+    made["faiss IndexBinaryFlat"] = (hamming, d // 8, None)
     return made
 
 
