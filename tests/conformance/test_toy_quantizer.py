@@ -18,7 +18,7 @@ from variants import cases, same_bits, sample
 
 from fewbits.errors import FormatError, InputError
 from fewbits.vectors import Index, Quantizer, quantizer_names
-from fewbits.vectors.quantizer import learned
+from fewbits.vectors.learner import learned
 
 
 def toy_kind():

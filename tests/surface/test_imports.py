@@ -5,8 +5,11 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import fewbits
 
 HEAVY = [
     "torch", "onnx", "onnxruntime", "rich", "typer", "tokenizers", "transformers", "jinja2",
@@ -64,3 +67,7 @@ def test_vectors_and_models_do_not_load_each_other():
     models = in_python("import fewbits.models, sys; print(*sys.modules)").split()
     assert not [m for m in vectors if m.startswith(("fewbits.models", "fewbits.evaluate"))]
     assert not [m for m in models if m.startswith(("fewbits.vectors", "fewbits.evaluate"))]
+
+
+def test_the_package_is_marked_as_typed():
+    assert (Path(fewbits.__file__).parent / "py.typed").is_file()

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from fewbits.arrays import Floats, as_count, as_queries, blocks
 from fewbits.errors import InputError
 from fewbits.vectors import persist
+from fewbits.vectors.describe import describe
 from fewbits.vectors.form import Metric
 from fewbits.vectors.hits import Hits
 from fewbits.vectors.ids import IdArray, Rows, as_ids, refuse_duplicates
@@ -223,27 +224,12 @@ class Index:
 
     def info(self) -> dict[str, Any]:
         """Return what the index is, as plain values that JSON holds."""
-        known = self.dims is not None
-        rescore = self._rescore
-        segments = list(self._segments)
+        saved = self._saved
         return {
-            "rows": len(self),
-            "deleted": self._segments.rows - len(self),
-            "dims": self.dims,
-            "metric": self._codes.metric,
-            "quantizer": self._codes.name,
-            "quantizer_params": self._codes.params(),
-            "rescore": None if rescore is None else rescore.name,
-            "bytes_per_vector": self._codes.code_size if known else None,
-            "rescore_bytes_per_vector": rescore.code_size if rescore and known else 0,
-            "id_kind": self._segments.id_kind,
-            "id_bytes": sum(segment.ids.nbytes for segment in segments),
-            "calibration_rows": self._codes.calibration_rows,
+            **describe(self._codes, self._rescore, self._segments),
             "clipped_fraction": self._clipped[0],
-            "segments": len(segments),
-            "unsaved_rows": sum(len(s) for s in segments if s.entry is None),
-            "path": None if self._saved is None else str(self._saved.store.folder),
-            "generation": None if self._saved is None else self._saved.generation,
+            "path": None if saved is None else str(saved.store.folder),
+            "generation": None if saved is None else saved.generation,
             "simd_level": simd_level(),
         }
 

@@ -18,7 +18,8 @@ from fewbits.errors import InputError
 from fewbits.numerics.granularity import Granularity
 from fewbits.vectors import kernels, specification
 from fewbits.vectors.form import LinearForm, Packing, is_usable_mean
-from fewbits.vectors.quantizer import Quantizer, learned
+from fewbits.vectors.learner import learned
+from fewbits.vectors.quantizer import Quantizer
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fewbits.arrays import MAX_DIM, Bytes, Floats, as_count, as_matrix, as_queries
+from fewbits.arrays import Bytes, Floats, as_count, as_matrix, as_queries
 from fewbits.errors import CalibrationWarning, InputError, NotFittedError
 from fewbits.vectors.exact import dense_scores
 from fewbits.vectors.form import METRICS, Metric
+from fewbits.vectors.learner import Learner
 from fewbits.vectors.registry import register
 from fewbits.vectors.rownumbers import as_candidates, as_row_numbers
 from fewbits.vectors.sample import draw_sample
@@ -28,16 +29,9 @@ from fewbits.vectors.topk import best_of_blocks
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_MAX_ROWS = 2**53  # more rows than any memory holds, and exact in JSON numbers everywhere
-
-
-def learned() -> Any:  # noqa: ANN401 - stands where a field of any type is declared
-    """Declare a field that `fit` fills in: saved with the quantizer, not an argument."""
-    return dataclasses.field(default=None, init=False, metadata={"learned": True})
-
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class Quantizer(ABC):
+class Quantizer(Learner, ABC):
     """Maps float32 vectors (n, d) to code rows uint8 (n, code_size), and back.
 
     A code row is complete: its score and its decoded vector depend on nothing but the row and what
@@ -48,8 +42,6 @@ class Quantizer(ABC):
     """
 
     metric: Metric = "cosine"
-    dims: int | None = learned()
-    calibration_rows: int | None = learned()
 
     name: ClassVar[str] = ""
     # Fewer rows than this teach ranges that later data will overflow: `fit` warns.
@@ -239,33 +231,6 @@ class Quantizer(ABC):
             raise InputError(f"codes must have shape (n, {size}), got {codes.shape}")
         return np.ascontiguousarray(codes)
 
-    # Saving: parameters and learned state are the dataclass fields.
-
-    def params(self) -> dict[str, Any]:
-        """Return the constructor arguments."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
-
-    def state(self) -> dict[str, Any]:
-        """Return what was learned: numbers and arrays, None where nothing was."""
-        fields = dataclasses.fields(self)
-        return {f.name: getattr(self, f.name) for f in fields if f.metadata.get("learned")}
-
-    def with_state(self, state: dict[str, Any]) -> Self:
-        """Take over learned state as `state` returned it. Returns self.
-
-        Raises:
-            InputError: a name that is not learned state of this quantizer, or an impossible value.
-        """
-        known = self.state()
-        for key in state:
-            if key not in known:
-                raise InputError(f"{self.name} has no learned state {key!r}")
-        _check_learned_count("dims", state.get("dims"), MAX_DIM)
-        _check_learned_count("calibration_rows", state.get("calibration_rows"), _MAX_ROWS)
-        for key, value in state.items():
-            setattr(self, key, value)
-        return self
-
     # The maths: filled in by subclasses.
 
     @abstractmethod
@@ -315,9 +280,3 @@ class Quantizer(ABC):
                 f"{self.name} has static ranges and was not fitted: call fit(sample) first, or "
                 "choose dynamic=True where the quantizer offers it"
             )
-
-
-def _check_learned_count(key: str, value: object, most: int) -> None:
-    """Refuse what cannot be a count; state may come from a hostile file."""
-    if value is not None and (type(value) is not int or not 1 <= value <= most):
-        raise InputError(f"learned {key} must be an integer from 1 to {most}, got {value!r}")
