@@ -123,10 +123,13 @@ def test_files_of_a_cpu_level_use_no_standard_library(path):
     text = path.read_text()
     assert set(re.findall(r"#include <([^>]+)>", text)) <= ALLOWED
     assert not STD.findall(text)
+    # Nor may the text of a level be seen by the linker: it has no namespace of its own.
+    before, include, _ = text.partition('#include "../lanes/')
+    assert not include or before.rstrip().endswith("namespace {")
 
 
 def test_headers_that_cpu_levels_share_use_no_standard_library():
-    shared = set()
+    shared = set(NATIVE.glob("lanes/*.h"))
     for path in ISA:
         for name in re.findall(r'#include "([^"]+)"', path.read_text()):
             shared.add((path.parent / name).resolve())

@@ -5,134 +5,39 @@
 namespace fewbits {
 namespace {
 
-constexpr size_t width = 4;   // bytes per step: 32 bits meet 32 plane bytes
-constexpr size_t group = 8;   // rows per reduction: one float result per lane
-constexpr size_t block = 64;  // steps summed in int16: 64 x 2 x 127 < 2^15
+#include "../lanes/avx2.h"
 
-inline uint32_t load(const void* at) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, at, sizeof bits);
-  return bits;
-}
+struct Bits {
+  static constexpr size_t width = 4;           // 32 bits meet 32 plane bytes
+  static constexpr size_t block = 64 * width;  // 64 steps in int16: 64 x 2 x 127 < 2^15
 
-// The first `left` bytes; what follows them is arbitrary where it can be read, else zero.
-inline uint32_t load_part(const uint8_t* at, size_t left, const uint8_t* end) {
-  if (static_cast<size_t>(end - at) >= width) return load(at);
-  alignas(width) uint8_t copy[width] = {0};
-  __builtin_memcpy(copy, at, left);
-  return load(copy);
-}
-
-// Lane r: the sum of the 8 lanes of a[r].
-inline __m256i sum_rows(const __m256i* a) {
-  const __m256i low = _mm256_hadd_epi32(_mm256_hadd_epi32(a[0], a[1]),
-                                        _mm256_hadd_epi32(a[2], a[3]));
-  const __m256i high = _mm256_hadd_epi32(_mm256_hadd_epi32(a[4], a[5]),
-                                         _mm256_hadd_epi32(a[6], a[7]));
-  return _mm256_add_epi32(_mm256_permute2x128_si256(low, high, 0x20),
-                          _mm256_permute2x128_si256(low, high, 0x31));
-}
-
-// finish_dot's term of one plane for 8 rows.
-inline __m256 finish_rows(const QueryView& q, int p, __m256i raw) {
-  const __m256i scaled = _mm256_mullo_epi32(_mm256_set1_epi32(q.gain), raw);
-  const __m256i centred = _mm256_sub_epi32(scaled, _mm256_set1_epi32(q.base[p]));
-  return _mm256_mul_ps(_mm256_cvtepi32_ps(centred), _mm256_set1_ps(q.weight[p]));
-}
-
-inline int32_t sum_row(__m256i a) {
-  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-  four = _mm_hadd_epi32(four, four);
-  return _mm_cvtsi128_si32(_mm_hadd_epi32(four, four));
-}
-
-// 255 in byte i where bit i of `bits` is set.
-inline __m256i spread(uint32_t bits) {
-  const __m256i from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
-                                          0x0303030303030303);
-  const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
-  const __m256i bytes =
-      _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int32_t>(bits)), from);
-  return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
-}
-
-// sum[p][first + r] = <bits of row r, plane p>, in 8 partial sums.
-template <int planes, int rows>
-inline void dot_rows(const uint8_t* at, size_t stride, size_t bytes, const uint8_t* end,
-                     const QueryView& q, __m256i (*sum)[group], size_t first) {
-  __m256i acc[planes][rows], pairs[planes][rows];
-  for (int p = 0; p < planes; ++p) {
-    for (int r = 0; r < rows; ++r) acc[p][r] = pairs[p][r] = _mm256_setzero_si256();
+  // 255 in byte i where bit i is set.
+  static __m256i load(const void* at) {
+    int32_t bits;
+    __builtin_memcpy(&bits, at, sizeof bits);
+    const __m256i from = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202,
+                                            0x0303030303030303);
+    const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+    const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(bits), from);
+    return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit), bit);
   }
-  const auto step = [&](size_t j, const auto& fetch) {
-    for (int r = 0; r < rows; ++r) {
-      const __m256i set = spread(fetch(at + static_cast<size_t>(r) * stride + j));
-      for (int p = 0; p < planes; ++p) {
-        const __m256i* plane = reinterpret_cast<const __m256i*>(q.plane[p] + 8 * j);
-        const __m256i kept = _mm256_and_si256(set, _mm256_load_si256(plane));
-        const __m256i added = _mm256_maddubs_epi16(_mm256_set1_epi8(1), kept);
-        pairs[p][r] = _mm256_add_epi16(pairs[p][r], added);
-      }
-    }
-  };
-  const auto widen = [&] {
+
+  template <int planes>
+  static void add(__m256i set, const QueryView& q, size_t j, __m256i* pairs) {
     for (int p = 0; p < planes; ++p) {
-      for (int r = 0; r < rows; ++r) {
-        const __m256i fours = _mm256_madd_epi16(pairs[p][r], _mm256_set1_epi16(1));
-        acc[p][r] = _mm256_add_epi32(acc[p][r], fours);
-        pairs[p][r] = _mm256_setzero_si256();
-      }
+      const __m256i* plane = reinterpret_cast<const __m256i*>(q.plane[p] + 8 * j);
+      const __m256i kept = _mm256_and_si256(set, _mm256_load_si256(plane));
+      const __m256i added = _mm256_maddubs_epi16(_mm256_set1_epi8(1), kept);
+      pairs[p] = _mm256_add_epi16(pairs[p], added);
     }
-  };
-  size_t j = 0;
-  while (j + width <= bytes) {
-    const size_t whole = bytes / width * width;
-    const size_t stop = whole - j > block * width ? j + block * width : whole;
-    for (; j < stop; j += width) {
-      step(j, [](const uint8_t* from) { return load(from); });
-    }
-    widen();
   }
-  if (j < bytes) {
-    step(j, [&](const uint8_t* from) { return load_part(from, bytes - j, end); });
-    widen();
-  }
-  for (int p = 0; p < planes; ++p) {
-    for (int r = 0; r < rows; ++r) sum[p][first + static_cast<size_t>(r)] = acc[p][r];
-  }
-}
-
-template <int planes>
-inline void dot_all(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& q,
-                    float* out) {
-  constexpr int step = planes == 2 ? 2 : 4;  // rows that fit the 16 registers
-  const size_t bytes = (d + 7) / 8;
-  const uint8_t* end = rows + n * stride - stride + bytes;
-  __m256i sum[planes][group];
-  size_t i = 0;
-  for (; i + group <= n; i += group) {
-    for (size_t r = 0; r < group; r += step) {
-      dot_rows<planes, step>(rows + (i + r) * stride, stride, bytes, end, q, sum, r);
-    }
-    __m256 v = finish_rows(q, 0, sum_rows(sum[0]));
-    if (planes == 2) v = _mm256_add_ps(v, finish_rows(q, 1, sum_rows(sum[planes - 1])));
-    _mm256_storeu_ps(out + i, v);
-  }
-  for (; i < n; ++i) {
-    dot_rows<planes, 1>(rows + i * stride, stride, bytes, end, q, sum, 0);
-    int32_t raw[2] = {0, 0};
-    for (int p = 0; p < planes; ++p) raw[p] = sum_row(sum[p][0]);
-    out[i] = finish_dot(q, raw);
-  }
-}
+};
 
 }  // namespace
 
 void dot_b1_avx2(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& query,
                  float* out) {
-  if (n == 0) return;
-  if (query.planes == 2) return dot_all<2>(rows, n, stride, d, query, out);
-  dot_all<1>(rows, n, stride, d, query, out);
+  dot_all<Bits>(rows, n, stride, (d + 7) / 8, query, out);
 }
 
 }  // namespace fewbits

@@ -5,22 +5,11 @@
 namespace fewbits {
 namespace {
 
-constexpr size_t group = 16;  // rows per look-up: one result per lane
+#include "../lanes/avx512.h"
+
 constexpr size_t chunk = 16;  // row bytes per look-up round: four columns of four bytes
 constexpr size_t most_columns = 64;  // tables of one plane stay within a third of the L1 cache
 constexpr size_t worth_tables = 32;  // rows from which building the tables pays
-constexpr size_t ahead = 2048;  // bytes of prefetch: about 36 rows of 56 bytes
-
-inline void prefetch(const uint8_t* at) {
-  _mm_prefetch(reinterpret_cast<const char*>(at + ahead), _MM_HINT_T0);
-}
-
-// finish_dot's term of one plane for 16 rows.
-inline __m512 finish_rows(const QueryView& q, int p, __m512i raw) {
-  const __m512i scaled = _mm512_mullo_epi32(_mm512_set1_epi32(q.gain), raw);
-  const __m512i centred = _mm512_sub_epi32(scaled, _mm512_set1_epi32(q.base[p]));
-  return _mm512_mul_ps(_mm512_cvtepi32_ps(centred), _mm512_set1_ps(q.weight[p]));
-}
 
 // Adds the plane bytes whose bits are set, four neighbours to a lane.
 inline __m512i add_set(__m512i acc, __mmask64 bits, __m512i plane) {
@@ -51,9 +40,7 @@ inline float dot_row(const uint8_t* row, size_t bytes, const QueryView& q) {
       acc[p] = add_set(acc[p], bits, _mm512_load_si512(q.plane[p] + 8 * b));
     }
   }
-  int32_t raw[2] = {0, 0};
-  for (int p = 0; p < planes; ++p) raw[p] = _mm512_reduce_add_epi32(acc[p]);
-  return finish_dot(q, raw);
+  return finish_row<planes>(q, acc);
 }
 
 // Four bytes at one place of every row, a column. Entry 16 m + e of a table: the sum of the plane
@@ -163,16 +150,14 @@ template <int planes>
   for (; i + group <= n; i += group) {
     __m512i raw[planes];
     look_up<planes>(rows + i * stride, stride, bytes, columns, tables, raw);
-    __m512 v = finish_rows(q, 0, raw[0]);
-    if (planes == 2) v = _mm512_add_ps(v, finish_rows(q, 1, raw[planes - 1]));
-    _mm512_storeu_ps(out + i, v);
+    finish_rows<planes>(q, raw, out + i);
   }
   return i;
 }
 
 template <int planes>
-inline void dot_all(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& q,
-                    float* out) {
+inline void dot_bits(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& q,
+                     float* out) {
   const bool tables = n >= worth_tables && d <= 32 * most_columns;
   size_t i = tables ? dot_tables<planes>(rows, n, stride, d, q, out) : 0;
   for (; i < n; ++i) out[i] = dot_row<planes>(rows + i * stride, (d + 7) / 8, q);
@@ -182,8 +167,8 @@ inline void dot_all(const uint8_t* rows, size_t n, size_t stride, size_t d, cons
 
 void dot_b1_avx512(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& query,
                    float* out) {
-  if (query.planes == 2) return dot_all<2>(rows, n, stride, d, query, out);
-  dot_all<1>(rows, n, stride, d, query, out);
+  if (query.planes == 2) return dot_bits<2>(rows, n, stride, d, query, out);
+  dot_bits<1>(rows, n, stride, d, query, out);
 }
 
 }  // namespace fewbits

@@ -5,14 +5,14 @@
 namespace fewbits {
 namespace {
 
+#include "../lanes/avx512.h"
+
 constexpr size_t lanes = 16;
-constexpr size_t group = 16;  // rows per reduction: one float result per lane
-constexpr size_t ahead = 2048;  // bytes of prefetch: about three 768-byte rows
 
 // The 16 lanes of `rows` rows, before the tree.
 template <int rows>
-inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const float* dense,
-                     __m512* sum) {
+inline void dot_halves(const uint8_t* at, size_t stride, size_t d, const float* dense,
+                       __m512* sum) {
   __m512 acc[rows];
   for (int r = 0; r < rows; ++r) acc[r] = _mm512_setzero_ps();
   const auto add = [&](int r, __m256i halves, size_t j) {
@@ -23,7 +23,7 @@ inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const float* de
   for (; j + lanes <= d; j += lanes) {
     for (int r = 0; r < rows; ++r) {
       const uint8_t* from = at + static_cast<size_t>(r) * stride + 2 * j;
-      _mm_prefetch(reinterpret_cast<const char*>(from + ahead), _MM_HINT_T0);
+      prefetch(from);
       add(r, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)), j);
     }
   }
@@ -37,7 +37,7 @@ inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const float* de
 }
 
 // The fixed tree (8, 4, 2, 1 apart) of 16 rows at once; lane r of the result is row r.
-inline __m512 sum_rows(const __m512* a) {
+inline __m512 sum_floats(const __m512* a) {
   __m512 w[8], x[4], y[2];
   for (int i = 0; i < 8; ++i) {  // rows 2i | 2i + 1, 8 lanes each
     w[i] = _mm512_add_ps(_mm512_shuffle_f32x4(a[2 * i], a[2 * i + 1], 0x44),
@@ -60,7 +60,7 @@ inline __m512 sum_rows(const __m512* a) {
   return _mm512_permutexvar_ps(order, mixed);
 }
 
-inline float sum_row(__m512 a) {
+inline float sum_lanes(__m512 a) {
   __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   four = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -75,13 +75,13 @@ void dot_f16_avx512(const uint8_t* rows, size_t n, size_t stride, size_t d,
   size_t i = 0;
   for (; i + group <= n; i += group) {
     for (size_t r = 0; r < group; r += 4) {
-      dot_rows<4>(rows + (i + r) * stride, stride, d, query.dense, sum + r);
+      dot_halves<4>(rows + (i + r) * stride, stride, d, query.dense, sum + r);
     }
-    _mm512_storeu_ps(out + i, sum_rows(sum));
+    _mm512_storeu_ps(out + i, sum_floats(sum));
   }
   for (; i < n; ++i) {
-    dot_rows<1>(rows + i * stride, stride, d, query.dense, sum);
-    out[i] = sum_row(sum[0]);
+    dot_halves<1>(rows + i * stride, stride, d, query.dense, sum);
+    out[i] = sum_lanes(sum[0]);
   }
 }
 

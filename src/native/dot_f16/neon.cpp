@@ -5,21 +5,17 @@
 namespace fewbits {
 namespace {
 
+#include "../lanes/neon.h"
+
 constexpr size_t lanes = 16;  // four registers of 4
-constexpr size_t width = 32;  // bytes of 16 halves
 
 struct Halves {
+  static constexpr size_t width = 32;
+
   uint8x16_t low, high;
+
+  static Halves load(const uint8_t* at) { return {vld1q_u8(at), vld1q_u8(at + 16)}; }
 };
-
-inline Halves load(const uint8_t* at) { return {vld1q_u8(at), vld1q_u8(at + 16)}; }
-
-// The first `left` bytes, zeros after them.
-inline Halves load_part(const uint8_t* at, size_t left) {
-  alignas(width) uint8_t copy[width] = {0};
-  __builtin_memcpy(copy, at, left);
-  return load(copy);
-}
 
 inline void multiply_add(float32x4_t* sum, uint8x16_t halves, const float* dense) {
   const float16x8_t half = vreinterpretq_f16_u8(halves);
@@ -30,7 +26,7 @@ inline void multiply_add(float32x4_t* sum, uint8x16_t halves, const float* dense
 }
 
 template <int rows>
-inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const float* dense, float* out) {
+inline void dot_halves(const uint8_t* at, size_t stride, size_t d, const float* dense, float* out) {
   float32x4_t sum[rows][4];
   for (int r = 0; r < rows; ++r) {
     for (int s = 0; s < 4; ++s) sum[r][s] = vdupq_n_f32(0);
@@ -43,8 +39,8 @@ inline void dot_rows(const uint8_t* at, size_t stride, size_t d, const float* de
     }
   };
   size_t j = 0;
-  for (; j + lanes <= d; j += lanes) step(j, [](const uint8_t* from) { return load(from); });
-  if (j < d) step(j, [&](const uint8_t* from) { return load_part(from, 2 * (d - j)); });
+  for (; j + lanes <= d; j += lanes) step(j, Halves::load);
+  if (j < d) step(j, [&](const uint8_t* from) { return load_part<Halves>(from, 2 * (d - j)); });
   for (int r = 0; r < rows; ++r) {  // the fixed tree: 8, 4, 2, 1 apart
     const float32x4_t four =
         vaddq_f32(vaddq_f32(sum[r][0], sum[r][2]), vaddq_f32(sum[r][1], sum[r][3]));
@@ -60,9 +56,9 @@ void dot_f16_neon(const uint8_t* rows, size_t n, size_t stride, size_t d, const 
   constexpr size_t group = 4;  // rows in flight: 16 of the 32 registers are sums
   size_t i = 0;
   for (; i + group <= n; i += group) {
-    dot_rows<group>(rows + i * stride, stride, d, query.dense, out + i);
+    dot_halves<group>(rows + i * stride, stride, d, query.dense, out + i);
   }
-  for (; i < n; ++i) dot_rows<1>(rows + i * stride, stride, d, query.dense, out + i);
+  for (; i < n; ++i) dot_halves<1>(rows + i * stride, stride, d, query.dense, out + i);
 }
 
 }  // namespace fewbits

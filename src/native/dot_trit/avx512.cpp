@@ -5,47 +5,11 @@
 namespace fewbits {
 namespace {
 
-constexpr size_t width = 64;  // bytes per register
-constexpr size_t group = 16;  // rows per reduction: one float result per lane
-constexpr size_t ahead = 2048;  // bytes of prefetch: about 25 rows of 80 bytes
-constexpr int digits = 5;      // per byte
+#include "../lanes/avx512.h"
+
+constexpr int digits = 5;             // per byte
 constexpr size_t most_chunks = 16;    // weights of one plane stay within a quarter of the L1 cache
 constexpr size_t worth_weights = 16;  // rows from which making the weights pays
-
-// The low `left` bytes, all of them from 64 on.
-inline __mmask64 low_bytes(size_t left) {
-  return left >= width ? ~__mmask64{0} : (__mmask64{1} << left) - 1;
-}
-
-inline void prefetch(const uint8_t* at) {
-  _mm_prefetch(reinterpret_cast<const char*>(at + ahead), _MM_HINT_T0);
-}
-
-// Lane r: the sum of the 16 lanes of a[r], by a tree that adds and transposes at once.
-inline __m512i sum_rows(const __m512i* a) {
-  __m512i x[8], y[4], z[2];
-  for (int i = 0; i < 8; ++i) {
-    x[i] = _mm512_add_epi32(_mm512_unpacklo_epi32(a[2 * i], a[2 * i + 1]),
-                            _mm512_unpackhi_epi32(a[2 * i], a[2 * i + 1]));
-  }
-  for (int i = 0; i < 4; ++i) {
-    y[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(x[2 * i], x[2 * i + 1]),
-                            _mm512_unpackhi_epi64(x[2 * i], x[2 * i + 1]));
-  }
-  for (int i = 0; i < 2; ++i) {
-    z[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(y[2 * i], y[2 * i + 1], 0x44),
-                            _mm512_shuffle_i32x4(y[2 * i], y[2 * i + 1], 0xee));
-  }
-  return _mm512_add_epi32(_mm512_shuffle_i32x4(z[0], z[1], 0x88),
-                          _mm512_shuffle_i32x4(z[0], z[1], 0xdd));
-}
-
-// finish_dot's term of one plane for 16 rows.
-inline __m512 finish_rows(const QueryView& q, int p, __m512i raw) {
-  const __m512i scaled = _mm512_mullo_epi32(_mm512_set1_epi32(q.gain), raw);
-  const __m512i centred = _mm512_sub_epi32(scaled, _mm512_set1_epi32(q.base[p]));
-  return _mm512_mul_ps(_mm512_cvtepi32_ps(centred), _mm512_set1_ps(q.weight[p]));
-}
 
 // 64 * ((3 v) >> 8) of each byte: (3 v) >> 2 by two halving adds, less its low six bits.
 inline __m512i top_digit(__m512i v) {
@@ -71,9 +35,8 @@ inline float dot_row(const uint8_t* row, size_t bytes, const QueryView& q) {
       v = _mm512_add_epi8(v, _mm512_add_epi8(v, v));
     }
   }
-  int32_t raw[2] = {0, 0};
-  for (int p = 0; p < planes; ++p) raw[p] = _mm512_reduce_add_epi32(acc[p]) >> 6;
-  return finish_dot(q, raw);
+  for (int p = 0; p < planes; ++p) acc[p] = _mm512_srai_epi32(acc[p], 6);
+  return finish_row<planes>(q, acc);
 }
 
 // With f(k) = (3^k v) >> 8, digit k is f(k + 1) - 3 f(k), so
@@ -173,16 +136,14 @@ template <int planes>
       add_tails<planes>(rows + (i + r) * stride + apart, stride, left, weights, apart / width,
                         sum, r);
     }
-    __m512 v = finish_rows(q, 0, sum_rows(sum[0]));
-    if (planes == 2) v = _mm512_add_ps(v, finish_rows(q, 1, sum_rows(sum[planes - 1])));
-    _mm512_storeu_ps(out + i, v);
+    finish_sums<planes>(q, sum, out + i);
   }
   return i;
 }
 
 template <int planes>
-inline void dot_all(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& q,
-                    float* out) {
+inline void dot_trits(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& q,
+                      float* out) {
   const size_t bytes = (d + 4) / 5;
   const bool weights = n >= worth_weights && bytes <= most_chunks * width;
   size_t i = weights ? dot_groups<planes>(rows, n, stride, bytes, q, out) : 0;
@@ -193,8 +154,8 @@ inline void dot_all(const uint8_t* rows, size_t n, size_t stride, size_t d, cons
 
 void dot_trit_avx512(const uint8_t* rows, size_t n, size_t stride, size_t d, const QueryView& query,
                      float* out) {
-  if (query.planes == 2) return dot_all<2>(rows, n, stride, d, query, out);
-  dot_all<1>(rows, n, stride, d, query, out);
+  if (query.planes == 2) return dot_trits<2>(rows, n, stride, d, query, out);
+  dot_trits<1>(rows, n, stride, d, query, out);
 }
 
 }  // namespace fewbits

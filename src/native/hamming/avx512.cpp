@@ -5,18 +5,11 @@
 namespace fewbits {
 namespace {
 
-constexpr size_t width = 64;  // bytes per register
-constexpr size_t group = 16;  // rows per reduction: one float result per lane
-constexpr size_t ahead = 2048;  // bytes of prefetch: about 36 rows of 56 bytes
-
-// The low `left` bytes, all of them from 64 on.
-inline __mmask64 low_bytes(size_t left) {
-  return left >= width ? ~__mmask64{0} : (__mmask64{1} << left) - 1;
-}
+#include "../lanes/avx512.h"
 
 // Differing bits of one row, counted in 8 partial sums of 64 bits.
 inline __m512i count_row(const uint8_t* row, size_t bytes, const int8_t* query) {
-  _mm_prefetch(reinterpret_cast<const char*>(row + ahead), _MM_HINT_T0);
+  prefetch(row);
   __m512i sum = _mm512_setzero_si512();
   for (size_t j = 0; j < bytes; j += width) {
     const __m512i bits = _mm512_maskz_loadu_epi8(low_bytes(bytes - j), row + j);
@@ -26,23 +19,14 @@ inline __m512i count_row(const uint8_t* row, size_t bytes, const int8_t* query) 
   return sum;
 }
 
-// Lane r: the sum of the 8 counts of a[r], by a tree that adds and transposes at once. Counts leave
-// the upper half of each 64-bit lane empty: the first step puts the second row there.
-inline __m512i sum_rows(const __m512i* a) {
-  __m512i x[8], y[4], z[2];
+// Lane r: the sum of the 8 counts of a[r]. Counts leave the upper half of each 64-bit lane empty:
+// every second row goes there.
+inline __m512i sum_counts(const __m512i* a) {
+  __m512i pairs[8];
   for (int i = 0; i < 8; ++i) {
-    x[i] = _mm512_mask_shuffle_epi32(a[2 * i], 0xaaaa, a[2 * i + 1], _MM_PERM_CCAA);
+    pairs[i] = _mm512_mask_shuffle_epi32(a[2 * i], 0xaaaa, a[2 * i + 1], _MM_PERM_CCAA);
   }
-  for (int i = 0; i < 4; ++i) {
-    y[i] = _mm512_add_epi32(_mm512_unpacklo_epi64(x[2 * i], x[2 * i + 1]),
-                            _mm512_unpackhi_epi64(x[2 * i], x[2 * i + 1]));
-  }
-  for (int i = 0; i < 2; ++i) {
-    z[i] = _mm512_add_epi32(_mm512_shuffle_i32x4(y[2 * i], y[2 * i + 1], 0x44),
-                            _mm512_shuffle_i32x4(y[2 * i], y[2 * i + 1], 0xee));
-  }
-  return _mm512_add_epi32(_mm512_shuffle_i32x4(z[0], z[1], 0x88),
-                          _mm512_shuffle_i32x4(z[0], z[1], 0xdd));
+  return sum_pairs(pairs);
 }
 
 }  // namespace
@@ -59,7 +43,7 @@ void hamming_avx512(const uint8_t* rows, size_t n, size_t stride, size_t d, cons
     for (size_t r = 0; r < group; ++r) {
       sum[r] = count_row(rows + (i + r) * stride, bytes, other);
     }
-    const __m512i differences = sum_rows(sum);
+    const __m512i differences = sum_counts(sum);
     const __m512i agreement = _mm512_sub_epi32(whole, _mm512_slli_epi32(differences, 1));
     _mm512_storeu_ps(out + i, _mm512_mul_ps(_mm512_cvtepi32_ps(agreement), weight));
   }
