@@ -25,7 +25,9 @@ BLOCK_BYTES = 8 << 20  # float32 bytes handled at a time when a caller's array i
 _CHECK_BYTES = 256 << 10
 
 
-def as_matrix(x: ArrayLike, name: str = "x", *, dims: int | None = None) -> Floats:
+def as_matrix(
+    x: ArrayLike, name: str = "x", *, dims: int | None = None, first_row: int = 0
+) -> Floats:
     """Return `x` as a C-contiguous, finite float32 array of shape (n, d).
 
     float16, float32, float64 (and bfloat16 where ml_dtypes is present) of any byte order and
@@ -35,6 +37,7 @@ def as_matrix(x: ArrayLike, name: str = "x", *, dims: int | None = None) -> Floa
         x: array-like of shape (n, d), n >= 0, 1 <= d <= 65,535.
         name: what error messages call the argument.
         dims: the expected d, or None for any.
+        first_row: what error messages add to row numbers, where x is a part of the caller's array.
 
     Raises:
         InputError: wrong type, number of dimensions or width; NaN, infinity or |x| > 1e15.
@@ -45,7 +48,7 @@ def as_matrix(x: ArrayLike, name: str = "x", *, dims: int | None = None) -> Floa
         raise InputError(f"{name} must be 2-D (n, d), got {raw.ndim}-D {raw.shape}{hint}")
     _check_width(raw.shape[1], name, dims)
     out = _to_float32(raw)
-    _check_finite(out, name)
+    _check_finite(out, name, first_row)
     return out
 
 
@@ -100,7 +103,7 @@ def _array_blocks(x: Any, name: str) -> Iterator[Floats]:  # noqa: ANN401 - any 
     if len(raw) == 0:
         yield as_matrix(raw, name)
     for start in range(0, len(raw), rows):
-        yield as_matrix(raw[start : start + rows], name)
+        yield as_matrix(raw[start : start + rows], name, first_row=start)
 
 
 def _as_float_array(x: Any, name: str) -> NDArray[Any]:  # noqa: ANN401 - any array-like
@@ -135,13 +138,13 @@ def _check_width(width: int, name: str, dims: int | None) -> None:
         raise InputError(f"{name} must have {dims} columns, got {width}")
 
 
-def _check_finite(x: Floats, name: str) -> None:
+def _check_finite(x: Floats, name: str, first_row: int) -> None:
     rows = max(1, _CHECK_BYTES // (4 * x.shape[1]))
     for start in range(0, len(x), rows):
         block = x[start : start + rows]
         # NaN spreads through max and min, and every comparison with NaN is false.
         if not (block.max() <= MAX_ABS and block.min() >= -MAX_ABS):
-            _refuse(block, start, name)
+            _refuse(block, first_row + start, name)
 
 
 def _refuse(block: Floats, start: int, name: str) -> None:

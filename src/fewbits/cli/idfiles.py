@@ -17,6 +17,8 @@ from fewbits.evaluate.textlines import read_lines
 
 def ids_beside(vectors: Path) -> Path:
     """Return where the ids of x.npy lie: x.ids.jsonl."""
+    if not vectors.name:
+        raise InputError(f"{vectors} is a folder; name a .npy file")
     return vectors.with_name(f"{vectors.name.removesuffix('.npy')}.ids.jsonl")
 
 
@@ -40,6 +42,8 @@ def as_kind(ids: Sequence[Any] | NDArray[Any], example: object) -> list[Any]:
     Raises:
         InputError: text that is not a number, for an index with integer ids.
     """
+    if isinstance(ids, np.ndarray) and (ids.ndim != 1 or ids.dtype.kind not in "iu"):
+        raise InputError(f"ids must be one-dimensional integers, got {ids.dtype} {ids.shape}")
     if not isinstance(example, int):
         return [str(value) for value in ids]
     try:

@@ -87,6 +87,11 @@ def evaluate(
             if quantizers is not None:
                 raise
             skipped[candidate.label] = str(error)
+    if not rows:
+        reasons = "; ".join(f"{label}: {reason}" for label, reason in skipped.items())
+        raise InputError(
+            f"no quantizer can serve these vectors with rescore={rescore!r}: {reasons}"
+        )
     _tell(progress, "done", len(todo), len(todo))
     ndcg = list(task.exact_ndcg.values())
     baseline = Baseline(4.0 * task.q.shape[1], mean_interval(ndcg, seed=seed) if ndcg else None)

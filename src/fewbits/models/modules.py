@@ -51,6 +51,11 @@ def read_parts(folder: Path) -> Parts:
         ModelError: a missing file, a module of an unsupported type or in an unsupported place.
     """
     if not (folder / "modules.json").exists():
+        if (folder / "config_sentence_transformers.json").exists():
+            raise ModelError(
+                f"{folder / 'modules.json'} is missing, and config_sentence_transformers.json says "
+                "that there was one; without it pooling and normalisation are unknown"
+            )
         return Parts(folder, (Pooling(),), ())
     entries = _entries(folder)
     (kind, transformer), *rest = entries

@@ -66,11 +66,14 @@ class Index:
         Raises:
             InputError: the index has rows already; their codes would lose their meaning.
         """
-        if self._segments.rows:
-            raise InputError("fit must come before the first add; start a new Index to fit again")
-        sample = draw_sample(x, _FIT_ROWS)
-        for quantizer in self._tiers():
-            quantizer.fit(sample)
+        with self._writing:
+            if self._segments.rows:
+                raise InputError(
+                    "fit must come before the first add; start a new Index to fit again"
+                )
+            sample = draw_sample(x, _FIT_ROWS)
+            for quantizer in self._tiers():
+                quantizer.fit(sample)
         return self
 
     def add(
@@ -176,10 +179,11 @@ class Index:
 
     def decode(self, ids: Any) -> Floats:  # noqa: ANN401 - a sequence of ids
         """Return the stored vectors of ids, float32 (n, d), from the more accurate tier."""
-        rows = self._segments.require(as_ids(ids))
+        segments = self._segments  # one state, whatever another thread does meanwhile
+        rows = segments.require(as_ids(ids))
         quantizer = self._rescore or self._codes
         out = np.empty((len(rows), self.dims or 1), dtype=np.float32)
-        for segment in self._segments:
+        for segment in segments:
             inside = (rows >= segment.start) & (rows < segment.start + len(segment))
             if inside.any():
                 stored = segment.codes if self._rescore is None else segment.rescore
@@ -205,7 +209,8 @@ class Index:
         except InputError:
             return False  # what cannot be an id is not in any index
         kind = "int" if names.dtype == np.int64 else "str"
-        return kind == self._segments.id_kind and bool(self._segments.find(names)[0] >= 0)
+        segments = self._segments
+        return kind == segments.id_kind and bool(segments.find(names)[0] >= 0)
 
     @property
     def ids(self) -> IdArray:
@@ -219,8 +224,8 @@ class Index:
 
     @property
     def quantizer(self) -> Quantizer:
-        """The quantizer of the codes that are scanned."""
-        return self._codes
+        """A copy of the quantizer of the codes that are scanned: fitting it changes no index."""
+        return own_quantizer(self._codes, None, "quantizer")
 
     def info(self) -> dict[str, Any]:
         """Return what the index is, as plain values that JSON holds."""

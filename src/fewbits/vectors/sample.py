@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fewbits.arrays import Floats, as_matrix, blocks
+from fewbits.errors import InputError
 
 _SEED = 0x5EED
 _MAX_BYTES = 256 << 20  # of float32 rows kept, whatever was asked for
@@ -41,7 +42,12 @@ def _of_array(x: Any, limit: int) -> Floats:  # noqa: ANN401 - any array-like
         return as_matrix(raw if raw.size else x)
     rng = np.random.default_rng(_SEED)
     chosen = np.sort(rng.choice(len(raw), size=limit, replace=False))
-    return as_matrix(raw[chosen], "the sample of x")
+    try:
+        return as_matrix(raw[chosen])
+    except InputError:
+        for number in chosen:  # again row by row, to name the row as the caller counts
+            as_matrix(raw[number : number + 1], first_row=int(number))
+        raise
 
 
 def _row_limit(d: int) -> int:

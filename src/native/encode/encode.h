@@ -47,7 +47,7 @@ struct EncodePlan {
   const float* zero = nullptr;
 };
 
-// scratch: 3 * padded(d) floats, 64-byte aligned.
+// scratch: 3 * padded(d) floats.
 using EncodeFn = void(const float* x, size_t n, const EncodePlan& plan, float* scratch,
                       uint8_t* out);
 
