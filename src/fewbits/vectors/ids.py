@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewbits.errors import DuplicateIdError, FormatError, InputError
 from fewbits.vectors.growing import Growing
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Rows: TypeAlias = NDArray[np.int64]
 IdArray: TypeAlias = NDArray[Any]  # int64, or object holding str
@@ -69,6 +73,14 @@ class IdColumn(ABC):
     @abstractmethod
     def __len__(self) -> int:
         """Rows so far."""
+
+    def fork(self) -> Self:
+        """Return a column of the same rows; only one of the two may be appended to from then on."""
+        twin = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Growing):
+                setattr(twin, name, copy.copy(value))
+        return twin
 
     @abstractmethod
     def append(self, ids: IdArray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +63,17 @@ class Segment:
         if self._rescore is not None and rescore is not None:
             self._rescore.append(rescore)
         self._codes.append(codes)
+
+    def fork(self) -> Segment:
+        """Return a segment of the same rows that can be changed while this one is searched.
+
+        Memory is shared; only one of the two may be appended to from then on.
+        """
+        twin = copy.copy(self)
+        twin.ids = self.ids.fork()
+        twin._codes = copy.copy(self._codes)
+        twin._rescore = copy.copy(self._rescore)
+        return twin
 
     def delete(self, rows: Rows) -> None:
         """Mark local rows as deleted."""

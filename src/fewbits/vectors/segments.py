@@ -78,7 +78,7 @@ class Segments:
     def attach(self, staged: Segments, ids: IdArray, old: IdArray) -> None:
         """Take over the rows of `staged`, which have these ids, in place of those of ids `old`.
 
-        A search that runs meanwhile finds all of the new rows or none.
+        A search that runs meanwhile finds the state of before or of after.
 
         Raises:
             UnknownIdError: one of `old` is no longer there; nothing changed.
@@ -86,25 +86,32 @@ class Segments:
         with self._lock:
             replaced = self.require(old)
             first = self.rows
-            self._extend(staged, ids)
-            self._mark_deleted(old, replaced)
+            self._publish(staged, ids, np.sort(replaced))
             if ids.dtype == np.int64 and len(ids):
                 self.next_id = max(self.next_id, int(ids.max()) + 1)
             if self._table is not None:
+                self._table.remove(old)
                 self._table.add(ids, np.arange(first, first + len(ids)))
 
-    def _extend(self, staged: Segments, ids: IdArray) -> None:
-        last = self.list[-1] if self.list else None
-        open_end = last is not None and last.entry is None
-        if open_end and last is not None and len(last) + staged.rows <= _SEAL_ROWS:
+    def _publish(self, staged: Segments, ids: IdArray, replaced: Rows) -> None:
+        """Show the new rows and hide the replaced ones in one assignment."""
+        changed = {id(segment): local for segment, local in self._split(replaced)}
+        fresh = list(self.list)
+        for i, segment in enumerate(self.list):
+            if id(segment) in changed:
+                fresh[i] = segment.fork()
+                fresh[i].delete(changed[id(segment)])
+        last = fresh[-1] if fresh else None
+        if last is not None and last.entry is None and len(last) + staged.rows <= _SEAL_ROWS:
+            fresh[-1] = last.fork()
+            for segment in staged.list:  # one at most: a second begins where a segment is full
+                fresh[-1].ids.append(ids)
+                fresh[-1].append(segment.codes, segment.rescore)
+        else:
             for segment in staged.list:
-                last.ids.append(ids)
-                last.append(segment.codes, segment.rescore)
-            return
-        first = self.rows
-        for segment in staged.list:
-            segment.start += first
-        self.list = [*self.list, *staged.list]
+                segment.start += self.rows
+            fresh += staged.list
+        self.list = fresh
 
     # Looking up.
 

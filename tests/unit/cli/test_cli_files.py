@@ -125,3 +125,14 @@ def test_a_limit_that_leaves_nothing_judged_is_refused():
 
 def test_the_id_lines_are_one_json_value_each():
     assert [json.loads(line) for line in id_lines(["a", "b\n"])] == ["a", "b\n"]
+
+
+@pytest.mark.parametrize("ids", [np.array([1.5]), np.array([[1, 2]]), np.array([np.inf])])
+def test_a_filter_of_an_array_must_be_a_row_of_integers(ids):
+    with pytest.raises(InputError, match="one-dimensional integers"):
+        as_kind(ids, 0)
+
+
+def test_a_folder_is_no_file_of_vectors():
+    with pytest.raises(InputError, match="is a folder"):
+        ids_beside(Path("."))

@@ -212,3 +212,11 @@ def test_a_spec_counts_its_width_through_all_stages():
     spec = EncoderSpec("x", 10, 8, 1, 2, 16, "gelu", 1e-12, Positions(64), 64, stages=stages)
     assert spec.dims == 3
     assert spec.linears()[-3:] == ("layers.0.ffn_out", "dense.0", "dense.1")
+
+
+def test_a_missing_list_of_modules_is_named_where_there_was_one(model_folder):
+    folder = model_folder(variant="dense-tanh")
+    (folder.path / "config_sentence_transformers.json").write_text("{}")
+    (folder.path / "modules.json").unlink()
+    with pytest.raises(ModelError, match=r"modules\.json is missing"):
+        folder.load()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -40,5 +42,28 @@ def test_fitting_the_quantizer_of_an_index_leaves_the_index_alone():
 
 def test_a_table_without_a_row_is_an_error_that_says_why():
     x = np.random.default_rng(0).standard_normal((300, 16)).astype(np.float32) * 1e6
-    with pytest.raises(fewbits.InputError, match="no quantizer can serve.*rescore='float16'"):
+    with pytest.raises(fewbits.InputError, match=r"no quantizer can serve.*rescore='float16'"):
         evaluate(x, x[:5], metric="ip")
+
+
+def test_a_search_during_replacement_finds_the_id_exactly_once():
+    x = np.random.default_rng(0).standard_normal((500, 16)).astype(np.float32)
+    index = fewbits.Index("int8", metric="l2").add(x)
+    done, wrong = threading.Event(), []
+
+    def look():
+        while not done.is_set():
+            ids = index.search(x[7], 500).ids
+            if np.count_nonzero(ids == 7) != 1 or len(np.unique(ids)) != len(ids):
+                wrong.append(ids)
+
+    threads = [threading.Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for step in range(1500):
+        index.add(x[7:8] + np.float32(0.001 * (step % 7)), ids=[7], replace=True)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert len(index) == 500
