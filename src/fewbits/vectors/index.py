@@ -127,9 +127,9 @@ class Index:
             self._segments.delete(names)
 
     def compact(self) -> Self:
-        """Merge all segments into one and drop deleted rows. Returns self.
+        """Merge segments and drop deleted rows. Returns self.
 
-        Row order and scores stay; the next `save` writes one segment file.
+        Row order and scores stay; the next `save` writes a file per 262,144 rows or so.
         """
         with self._writing:
             merged = Segments(next_id=self._segments.next_id)
