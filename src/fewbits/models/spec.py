@@ -133,11 +133,6 @@ class EncoderSpec:
         _check_stages(self.stages, self.hidden_size)
 
     @property
-    def head_size(self) -> int:
-        """Width of one attention head."""
-        return self.hidden_size // self.heads
-
-    @property
     def dims(self) -> int:
         """Width of the vectors that the encoder returns."""
         width = self.hidden_size

@@ -8,7 +8,6 @@ import numpy as np
 
 from fewbits.arrays import Bytes, Floats
 from fewbits.errors import InputError
-from fewbits.vectors import specification
 from fewbits.vectors.linear import Grid, LinearQuantizer
 
 _LIMIT = 65_520.0  # halves end at 65,504; what rounds beyond would become infinite
@@ -47,6 +46,3 @@ class Float16(LinearQuantizer, name="float16"):
                 "use int8, or metric='cosine'"
             )
         return super()._encode(x, threads)
-
-    def _decode(self, codes: Bytes) -> Floats:
-        return specification.decode(codes, self.form())

@@ -103,8 +103,7 @@ class Ingest:
 
     def _ids(self, names: IdArray | None, begin: int, n: int) -> IdArray:
         if names is None:
-            ids = self._segments.new_ids(begin + n)
-            return ids[begin:]
+            return self._segments.new_ids(n, begin)
         if begin + n > len(names):
             raise InputError(
                 f"ids must have one entry per row: {len(names)} ids, at least {begin + n} rows"

@@ -258,10 +258,5 @@ class LinearQuantizer(Quantizer):
         # Else an integer dot product could leave the range that its accumulator is proved for.
         if np.any(zero != np.rint(zero)) or zero.min() < grid.low or zero.max() > grid.high:
             raise InputError(f"learned 'zero' must be integers from {grid.low} to {grid.high}")
-        setattr_contiguous(self)
-
-
-def setattr_contiguous(quantizer: LinearQuantizer) -> None:
-    """Own copies of learned arrays: a quantizer must outlive the file it was read from."""
-    for key in ("mean", "step", "zero"):
-        setattr(quantizer, key, np.array(getattr(quantizer, key), dtype=np.float32))
+        # Copies of its own: a quantizer must outlive the file it was read from.
+        self.mean, self.step, self.zero = np.array(self.mean), np.array(step), np.array(zero)

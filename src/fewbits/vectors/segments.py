@@ -47,13 +47,14 @@ class Segments:
 
     # Adding.
 
-    def new_ids(self, n: int) -> IdArray:
-        """Return n automatic ids: one more than the largest so far, and on."""
+    def new_ids(self, n: int, skip: int = 0) -> IdArray:
+        """Return n automatic ids: one more than the largest so far, and on, after `skip` others."""
         if self.id_kind == "str":
             raise InputError("ids must be given: this index has string ids")
-        if self.next_id + n > np.iinfo(np.int64).max:
+        first, end = self.next_id + skip, self.next_id + skip + n
+        if end > np.iinfo(np.int64).max:
             raise InputError(f"ids must be given: those from {self.next_id} on do not fit in int64")
-        return np.arange(self.next_id, self.next_id + n, dtype=np.int64)
+        return np.arange(first, end, dtype=np.int64)
 
     def check_new(self, ids: IdArray) -> None:
         """Refuse ids of the other kind, or present already.
