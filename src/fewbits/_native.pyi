@@ -49,3 +49,65 @@ def score_rows(
     threads: int,
 ) -> NDArray[np.float32]: ...
 def encode(form: Form, x: NDArray[np.float32], threads: int) -> NDArray[np.uint8]: ...
+
+class TrellisPlan:
+    def __init__(
+        self,
+        *,
+        d: int,
+        metric: int,
+        basis: NDArray[np.int16],
+        sigma: NDArray[np.float32],
+        widths: NDArray[np.uint8],
+        centroids: NDArray[np.float32],
+        mh: NDArray[np.float32],
+        id_bytes: int,
+        rest_weight: float,
+        scalar_bytes: int,
+        s_low: float,
+        s_step: float,
+        b_low: float,
+        b_step: float,
+        residual_norm: float,
+    ) -> None: ...
+    @property
+    def code_size(self) -> int: ...
+
+def trellis_encode(
+    plan: TrellisPlan,
+    x: NDArray[np.float32],
+    extra: NDArray[np.float64] | None,
+    threads: int,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]: ...
+def trellis_assign(
+    plan: TrellisPlan, x: NDArray[np.float32], threads: int
+) -> NDArray[np.int32]: ...
+def trellis_search(
+    plan: TrellisPlan,
+    codes: NDArray[np.uint8],
+    q: NDArray[np.float32],
+    rows: NDArray[np.int64] | None,
+    k: int,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
+def trellis_score_all(
+    plan: TrellisPlan, codes: NDArray[np.uint8], q: NDArray[np.float32], threads: int
+) -> NDArray[np.float32]: ...
+def trellis_score_rows(
+    plan: TrellisPlan,
+    codes: NDArray[np.uint8],
+    q: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    threads: int,
+) -> NDArray[np.float32]: ...
+def trellis_search_lists(
+    plan: TrellisPlan,
+    codes: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    alive: NDArray[np.uint8] | None,
+    q: NDArray[np.float32],
+    k: int,
+    probes: int,
+    margin: float,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]]: ...

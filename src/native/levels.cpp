@@ -47,7 +47,7 @@ Features detect() {
   const bool zmm = (state & 0xe6) == 0xe6;   // and the AVX-512 mask and upper registers
   found.avx2 = ymm && (b7 & (1u << 5));
   const uint32_t foundation = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F DQ BW VL
-  const uint32_t extras = (1u << 1) | (1u << 11) | (1u << 14);  // VBMI VNNI VPOPCNTDQ
+  const uint32_t extras = (1u << 1) | (1u << 6) | (1u << 11) | (1u << 14);  // VBMI VBMI2 VNNI VPOPCNTDQ
   found.avx512 = found.avx2 && zmm && (b7 & foundation) == foundation && (c7 & extras) == extras;
   return found;
 }

@@ -11,6 +11,7 @@
 
 #include "scan.h"
 #include "threads.h"
+#include "trellis/bind.h"
 
 namespace nb = nanobind;
 using namespace fewbits;
@@ -209,4 +210,6 @@ NB_MODULE(_native, m) {
   m.def("score_rows", &score_rows_py, nb::arg("form"), nb::arg("codes").noconvert(),
         nb::arg("q").noconvert(), nb::arg("rows").noconvert(), nb::arg("threads"));
   m.def("encode", &encode_py, nb::arg("form"), nb::arg("x").noconvert(), nb::arg("threads"));
+  trellis::bind_trellis(m);
+  trellis::bind_trellis_scan(m);
 }

@@ -7,6 +7,12 @@
 #include "levels.h"
 #include "query.h"
 #include "select/select.h"
+#include "trellis/block/block.h"
+#include "trellis/dot/dot.h"
+#include "trellis/path/path.h"
+#include "trellis/project/project.h"
+#include "trellis/rows/rows.h"
+#include "trellis/tail/tail.h"
 
 namespace fewbits {
 
@@ -22,6 +28,12 @@ struct Kernels {
   EpilogueFn* epilogue;
   EncodeFn* encode;
   SelectFn* select;
+  trellis::ProjectFn* trellis_project;
+  trellis::PathFn* trellis_path;
+  const trellis::RowSteps* trellis_rows;
+  const trellis::BlockSteps* trellis_block;
+  trellis::DotFn* trellis_dot;
+  const trellis::TailSteps* trellis_tail;
 };
 
 // The kernels of `level`, every cell filled. `level` must be available.

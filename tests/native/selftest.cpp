@@ -2,6 +2,9 @@
 //   selftest        the checks; the last line says "N passed, M failed", the status is 1 on failure
 //   selftest bench  payload bytes per second of every kernel, 100,000 rows of 384 dimensions
 #include "bench.h"
+#include "check_trellis_block.h"
+#include "check_trellis_dot.h"
+#include "check_trellis_encode.h"
 
 int main(int count, char** arguments) {
   std::vector<fewbits::Kernels> levels;  // the scalar level comes first
@@ -18,6 +21,10 @@ int main(int count, char** arguments) {
   check::check_dots(levels, tally);
   check::check_selects(levels, tally);
   check::check_encodes(levels, tally);
+  check::check_trellis_encodes(levels, tally);
+  check::check_trellis_dots(levels, tally);
+  check::check_trellis_tails(levels, tally);
+  check::check_trellis_blocks(levels, tally);
   for (const fewbits::Kernels& level : levels) std::printf("level %s\n", name(level.level));
   std::printf("%ld passed, %ld failed\n", tally.passed, tally.failed);
   return tally.failed == 0 ? 0 : 1;

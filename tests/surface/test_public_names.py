@@ -18,7 +18,7 @@ NAMES = [
     "Binary", "CalibrationWarning", "ConflictError", "DuplicateIdError", "Encoder", "FewbitsError",
     "Float16", "FormatError", "Hits", "Index", "InputError", "Int4", "Int8", "KernelError",
     "ModelError", "NotFittedError", "Quantizer", "StorageError", "Ternary",
-    "UnknownIdError", "make_quantizer", "quantizer_names", "simd_level",
+    "Trellis", "UnknownIdError", "make_quantizer", "quantizer_names", "simd_level",
 ]  # fmt: skip
 
 MEMBERS = {

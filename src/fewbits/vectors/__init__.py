@@ -10,6 +10,7 @@ from fewbits.vectors.kernels import set_simd_level, simd_level, simd_levels
 from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.registry import make_quantizer, quantizer_names
 from fewbits.vectors.ternary import Ternary
+from fewbits.vectors.trellis import Trellis
 
 __all__ = [
     "Binary",
@@ -20,6 +21,7 @@ __all__ = [
     "Int8",
     "Quantizer",
     "Ternary",
+    "Trellis",
     "make_quantizer",
     "quantizer_names",
     "set_simd_level",

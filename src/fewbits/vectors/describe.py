@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from fewbits.vectors.quantizer import Quantizer
-from fewbits.vectors.segments import Segments
+from fewbits.vectors.drift import Watched, drift
+from fewbits.vectors.probing import describe_lists
+from fewbits.vectors.state import State
+from fewbits.vectors.twotier import candidates_rule
 
 
-def describe(codes: Quantizer, rescore: Quantizer | None, segments: Segments) -> dict[str, Any]:
-    """Return sizes, kinds and counts. Bytes are per vector; ids are counted apart."""
+def describe(state: State, watched: Watched) -> dict[str, Any]:
+    """Return sizes, kinds and counts. Bytes are per vector; ids are counted apart.
+
+    "drift" is the share of itself that an added row lost in coding, over that of the calibration
+    rows: 1 where rows are as ranges expect them; None where the quantizer does not measure it.
+    "candidates" says how many rows a search scores again: "adaptive", a number per hit, or None.
+    """
+    codes, rescore, segments = state.tiers.codes, state.tiers.rescore, state.segments
     known = codes.dims is not None
     parts = list(segments)
     return {
@@ -20,6 +28,8 @@ def describe(codes: Quantizer, rescore: Quantizer | None, segments: Segments) ->
         "quantizer": codes.name,
         "quantizer_params": codes.params(),
         "rescore": None if rescore is None else rescore.name,
+        "rescore_params": None if rescore is None else rescore.params(),
+        "candidates": candidates_rule(state.tiers),
         "bytes_per_vector": codes.code_size if known else None,
         "rescore_bytes_per_vector": rescore.code_size if rescore and known else 0,
         "id_kind": segments.id_kind,
@@ -27,4 +37,7 @@ def describe(codes: Quantizer, rescore: Quantizer | None, segments: Segments) ->
         "calibration_rows": codes.calibration_rows,
         "segments": len(parts),
         "unsaved_rows": sum(len(part) for part in parts if part.entry is None),
+        "clipped_fraction": watched.clipped.value,
+        "drift": drift(watched.lost, codes.fit_distortion),
+        **describe_lists(segments, codes),
     }

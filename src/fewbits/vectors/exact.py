@@ -66,10 +66,17 @@ def _minus_squares(gaps: NDArray[np.float64]) -> NDArray[np.float64]:
     return squares
 
 
-def rescore_exactly(q: Floats, ids: IdArray, originals: Any, metric: Metric) -> Floats:  # noqa: ANN401
-    """Return float32 (nq, m), the exact scores of the candidates ids[i, :] of each query."""
-    scores = np.empty(ids.shape, dtype=np.float32)
-    for i in range(len(q)):
-        x = fetch(originals, ids[i], q.shape[1])
-        scores[i] = dense_scores(q[i : i + 1], x, metric)[0]
+def rescore_exactly(
+    q: Floats,
+    ids: IdArray,
+    there: NDArray[np.bool_],
+    originals: Any,  # noqa: ANN401 - see Originals
+    metric: Metric,
+) -> Floats:
+    """Return float32 (nq, m), the exact scores of ids[i, :] for query i; -inf if not `there`."""
+    scores = np.full(ids.shape, -np.inf, dtype=np.float32)
+    for i, mask in enumerate(there):
+        if mask.any():
+            x = fetch(originals, ids[i, mask], q.shape[1])
+            scores[i, mask] = dense_scores(q[i : i + 1], x, metric)[0]
     return scores

@@ -23,8 +23,8 @@ VERSION = 1
 MAX_HEADER = 1 << 20  # bytes of JSON; what grows with the data belongs into tensors
 MAX_NDIM = 8
 DTYPES = {  # name in the file -> numpy's code; the digit is the size of an item in bytes
-    "BOOL": "b1", "U8": "u1", "I8": "i1", "U16": "u2", "F16": "f2", "I32": "i4", "U32": "u4",
-    "F32": "f4", "I64": "i8", "U64": "u8", "F64": "f8",
+    "BOOL": "b1", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "F16": "f2",
+    "I32": "i4", "U32": "u4", "F32": "f4", "I64": "i8", "U64": "u8", "F64": "f8",
 }  # fmt: skip
 
 _TENSOR = re.compile(r"(?!__metadata__$)[A-Za-z0-9_.-]{1,128}")

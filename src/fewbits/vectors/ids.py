@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewbits.errors import DuplicateIdError, FormatError, InputError
-from fewbits.vectors.growing import Growing
+from fewbits.vectors.growing import Growing, shallow
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 Rows: TypeAlias = NDArray[np.int64]
 IdArray: TypeAlias = NDArray[Any]  # int64, or object holding str
+
+_BLOCK = 1 << 16  # strings copied at a time
 
 
 def as_ids(ids: Any, name: str = "ids") -> IdArray:  # noqa: ANN401 - any sequence of ids
@@ -76,10 +77,10 @@ class IdColumn(ABC):
 
     def fork(self) -> Self:
         """Return a column of the same rows; only one of the two may be appended to from then on."""
-        twin = copy.copy(self)
+        twin = shallow(self)
         for name, value in vars(self).items():
             if isinstance(value, Growing):
-                setattr(twin, name, copy.copy(value))
+                setattr(twin, name, shallow(value))
         return twin
 
     @abstractmethod
@@ -89,6 +90,15 @@ class IdColumn(ABC):
     @abstractmethod
     def take(self, rows: Rows | slice) -> IdArray:
         """Return the ids of some rows, in the shape of `rows`."""
+
+    @abstractmethod
+    def pick(self, rows: Rows) -> Self:
+        """Return a new column of some rows, (m,), in the order given."""
+
+    @staticmethod
+    @abstractmethod
+    def join(columns: Sequence[IdColumn]) -> IdColumn:
+        """Return a new column of the rows of several columns of this kind."""
 
     @abstractmethod
     def tensors(self) -> dict[str, NDArray[Any]]:
@@ -120,6 +130,15 @@ class IntIds(IdColumn):
     def take(self, rows: Rows | slice) -> IdArray:
         """Return int64 ids."""
         return np.array(self._values.view[rows])
+
+    def pick(self, rows: Rows) -> IntIds:
+        """Return a new column of some rows."""
+        return IntIds(self.take(rows))
+
+    @staticmethod
+    def join(columns: Sequence[IdColumn]) -> IntIds:
+        """Return a new column of the rows of several."""
+        return IntIds(np.concatenate([column.tensors()["ids"] for column in columns]))
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return {"ids": int64 (n,)}."""
@@ -162,6 +181,29 @@ class StrIds(IdColumn):
         for i, row in enumerate(numbers.ravel().tolist()):
             out[i] = text[offsets[row] : offsets[row + 1]].tobytes().decode()
         return out.reshape(numbers.shape)
+
+    def pick(self, rows: Rows) -> StrIds:
+        """Return a new column of some rows."""
+        offsets, text = self._offsets.view, self._text.view
+        ends = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(offsets[rows + 1] - offsets[rows], out=ends[1:])
+        out = np.empty(ends[-1], dtype=np.uint8)
+        for start in range(0, len(rows), _BLOCK):
+            block = rows[start : start + _BLOCK]
+            begin, end = ends[start], ends[start + len(block)]
+            # Byte i of the block comes from as far behind its text's start as i lies behind its.
+            shift = offsets[block] - ends[start : start + len(block)]
+            lengths = offsets[block + 1] - offsets[block]
+            out[begin:end] = text[np.arange(begin, end) + np.repeat(shift, lengths)]
+        return StrIds(ends, out)
+
+    @staticmethod
+    def join(columns: Sequence[IdColumn]) -> StrIds:
+        """Return a new column of the rows of several."""
+        parts = [column.tensors() for column in columns]
+        lengths = np.concatenate([np.diff(part["id_offsets"]) for part in parts])
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        return StrIds(offsets, np.concatenate([part["id_text"] for part in parts]))
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return {"id_offsets": int64 (n + 1,), "id_text": uint8}."""

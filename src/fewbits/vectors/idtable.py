@@ -7,6 +7,7 @@ Strings are looked up by their 64-bit hash; two strings of one hash are told apa
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from fewbits.vectors.ids import IdArray, Rows
 
 _MIN_MERGE = 4096
+
+Key = TypeVar("Key", int, str)
 
 ABSENT = -1
 
@@ -70,6 +73,70 @@ class IdTable:
             elif self._recent.pop(key, None) is None:
                 rows[place] = ABSENT
 
+    # The same for one id, without the cost of arrays.
+
+    def find_one(self, value: int | str) -> int:
+        """Return the row number of an id, -1 where it is absent."""
+        if type(value) is str:
+            row = self._collided.get(value, ABSENT) if self._collided else ABSENT
+            if row == ABSENT:
+                row = self._lookup_one(hash(value))
+                if row != ABSENT and self._id_at(row) != value:
+                    row = ABSENT
+            return row
+        return self._lookup_one(int(value))
+
+    def add_one(self, value: int | str, row: int) -> None:
+        """Map an id that is absent to a row."""
+        key = hash(value) if type(value) is str else int(value)
+        if type(value) is str and self._lookup_one(key) != ABSENT:
+            self._collided[value] = row
+            return
+        self._recent[key] = row
+        if len(self._recent) > max(_MIN_MERGE, len(self._sorted[0]) // 8):
+            self._absorb(np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def remove_one(self, value: int | str) -> None:
+        """Forget an id that is present."""
+        if type(value) is str and value in self._collided:
+            del self._collided[value]
+            return
+        key = hash(value) if type(value) is str else int(value)
+        if self._recent.pop(key, None) is None:
+            known, rows = self._sorted
+            rows[known.searchsorted(key)] = ABSENT
+
+    def _lookup_one(self, key: int) -> int:
+        row = self._recent.get(key)  # before the sorted ones, as in `_lookup`
+        if row is not None:
+            return row
+        known, rows = self._sorted
+        place = int(known.searchsorted(key))
+        if place < len(known) and known[place] == key:
+            return int(rows[place])
+        return ABSENT
+
+    def renumbered(self, first: int, places: Rows, id_at: Callable[[int], object]) -> IdTable:
+        """Return a table of the same ids in which row first + i has become row places[i].
+
+        Args:
+            first: rows below it keep their numbers.
+            places: int64, for every row from `first` on; those of no id do not matter.
+            id_at: returns the id of a new row number.
+        """
+
+        def moved(rows: Rows) -> Rows:
+            out = rows.copy()
+            late = rows >= first
+            out[late] = places[rows[late] - first]
+            return out
+
+        fresh = IdTable(id_at)
+        fresh._sorted = (self._sorted[0], moved(self._sorted[1]))
+        fresh._recent = _with_rows(self._recent, moved)
+        fresh._collided = _with_rows(self._collided, moved)
+        return fresh
+
     def _lookup(self, keys: Rows) -> Rows:
         found = np.full(len(keys), ABSENT, dtype=np.int64)
         recent = self._recent  # before the sorted ones: those that move meanwhile are seen twice
@@ -108,3 +175,8 @@ def _keys(ids: IdArray) -> Rows:
     if ids.dtype == np.int64:
         return ids
     return np.fromiter((hash(value) for value in ids), dtype=np.int64, count=len(ids))
+
+
+def _with_rows(known: dict[Key, int], moved: Callable[[Rows], Rows]) -> dict[Key, int]:
+    rows = np.fromiter(known.values(), dtype=np.int64, count=len(known))
+    return dict(zip(known, moved(rows).tolist(), strict=True))

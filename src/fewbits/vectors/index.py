@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,32 +13,45 @@ from numpy.typing import ArrayLike
 from fewbits.arrays import Floats, as_count, as_queries, blocks
 from fewbits.errors import InputError
 from fewbits.vectors import persist
-from fewbits.vectors.describe import describe
+from fewbits.vectors.arrange import arrange
+from fewbits.vectors.contents import Contents
+from fewbits.vectors.drift import Watched, warn_if_foreign
 from fewbits.vectors.form import Metric
 from fewbits.vectors.hits import Hits
-from fewbits.vectors.ids import IdArray, Rows, as_ids, refuse_duplicates
-from fewbits.vectors.ingest import Ingest
-from fewbits.vectors.kernels import simd_level
+from fewbits.vectors.ids import IdArray, as_ids, refuse_duplicates
+from fewbits.vectors.ingest import FIT_ROWS, Ingest
+from fewbits.vectors.probing import Probes
 from fewbits.vectors.quantizer import Quantizer
-from fewbits.vectors.registry import own_quantizer
+from fewbits.vectors.refit import refitted
 from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.segments import Segments
+from fewbits.vectors.single import add_row, delete_row, plain_id
+from fewbits.vectors.state import State
+from fewbits.vectors.tiers import make_tiers
 from fewbits.vectors.twotier import TwoTier
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_FIT_ROWS = 32_768  # calibration rows kept of whatever `fit` is given
+
+_ARRANGED = 1024  # rows added one by one before it is seen whether they should be sorted
 
 
-class Index:
+class Index(Contents):
     """A searchable collection of quantized vectors.
 
     Args:
-        quantizer: a registered name ("int8", "binary", ...) or a quantizer object.
+        quantizer: a registered name ("trellis", "int8", "binary", ...) or a quantizer object.
         metric: "cosine", "ip" or "l2"; default: the quantizer's own, which is cosine.
         rescore: a second tier that candidates are scored with again: "float16", "int8", or a
             quantizer object; None keeps one tier.
+        rescore_bits: bits per dimension of a second tier that codes only what the first one left
+            over, for kinds that have one ("trellis").
+        clusters: how many clusters to divide the rows into, for kinds that learn them ("trellis").
+        params: parameters of the quantizer, where it is given by name.
+
+    Raises:
+        InputError: arguments that do not go together, or that the kind does not have.
     """
 
     def __init__(
@@ -47,16 +60,17 @@ class Index:
         *,
         metric: Metric | None = None,
         rescore: str | Quantizer | None = None,
+        rescore_bits: float | None = None,
+        clusters: int | None = None,
+        **params: Any,  # noqa: ANN401 - the kind's own
     ) -> None:
         """Make an empty index. Nothing is allocated before the first `add`."""
-        self._codes = own_quantizer(quantizer, metric, "quantizer")
-        self._rescore = (
-            None if rescore is None else own_quantizer(rescore, self._codes.metric, "rescore")
-        )
-        self._segments = Segments()
+        tiers = make_tiers(quantizer, metric, rescore, rescore_bits, clusters, params)
+        self._state = State(tiers, Segments())
         self._saved: persist.Saved | None = None
         self._writing = threading.RLock()  # one change at a time; searches need no lock
-        self._clipped = (0.0, 0)  # clipped share and rows of the sampled ones
+        self._watched = Watched()
+        self._warned = False  # of foreign rows, once
 
     # Adding and deleting.
 
@@ -67,13 +81,40 @@ class Index:
             InputError: the index has rows already; their codes would lose their meaning.
         """
         with self._writing:
-            if self._segments.rows:
+            if self._state.segments.rows:
                 raise InputError(
-                    "fit must come before the first add; start a new Index to fit again"
+                    "fit must come before the first add; call refit, or start a new Index"
                 )
-            sample = draw_sample(x, _FIT_ROWS)
-            for quantizer in self._tiers():
-                quantizer.fit(sample)
+            self._state.tiers.fit(draw_sample(x, FIT_ROWS))
+        return self
+
+    def refit(
+        self,
+        x: ArrayLike | Iterable[ArrayLike] | None = None,
+        *,
+        originals: Any = None,  # noqa: ANN401 - array or function, as for `search`
+        threads: int | None = None,
+    ) -> Self:
+        """Learn ranges anew and code all rows again; ids and order stay. Returns self.
+
+        For an index whose rows have become unlike those that ranges were learned from, see
+        `info()["drift"]`. Searches go on meanwhile and see the old codes or the new ones; memory
+        holds both until it is done. Deleted rows are dropped for good, as by `compact`.
+
+        Args:
+            x: calibration vectors (n, d); default: a sample of the rows of the index.
+            originals: the caller's float vectors to code the rows from: an array indexed by
+                integer ids, or a function from an array of ids to (m, d) vectors. Default: the
+                vectors that the second tier holds.
+            threads: at most this many; None for all cores.
+
+        Raises:
+            InputError: no second tier and no originals, or vectors of another width.
+        """
+        with self._writing:
+            self._state, self._watched = refitted(self._state, x, originals, threads)
+            self._warned = False
+            self._arrange()
         return self
 
     def add(
@@ -99,15 +140,24 @@ class Index:
             InputError: not finite floats of the index's width, or ids of another kind or number.
             DuplicateIdError: an id is given twice, or is in the index and replace is False.
         """
+        with self._writing:
+            one = add_row(self._state, x, ids, threads)
+            if one is not None:
+                self._watched = self._watched.plus(one)
+                if self._state.segments.rows % _ARRANGED == 0:
+                    self._arrange()
+                return self
         names = None if ids is None else as_ids(ids)
         with self._writing:
             old = self._check_ids(names, replace)
-            with Ingest(self._segments, self._tiers()) as ingest:
+            state = self._state
+            with Ingest(state.segments, state.tiers) as ingest:
                 ingest.calibrate(x)
                 for block in blocks(x):
                     ingest.take(block, names, threads)
-                ingest.finish(names, old, self._segments)
-            self._note_clipped(ingest)
+                ingest.finish(names, old, self._state.segments)
+            self._note(ingest.watched)
+            self._arrange()
         return self
 
     def delete(self, ids: Any) -> None:  # noqa: ANN401 - one id or a sequence of them
@@ -120,26 +170,26 @@ class Index:
             UnknownIdError: an id is not in the index.
             DuplicateIdError: an id is given twice.
         """
+        one = plain_id(ids)
+        if one is not None:
+            with self._writing:
+                if delete_row(self._state.segments, one):
+                    return
         single = isinstance(ids, (str, int, np.integer)) and not isinstance(ids, bool)
         names = as_ids([ids] if single else ids)
         refuse_duplicates(names)
         with self._writing:
-            self._segments.delete(names)
+            self._state.segments.delete(names)
 
     def compact(self) -> Self:
         """Merge segments and drop deleted rows. Returns self.
 
-        Row order and scores stay; the next `save` writes a file per 262,144 rows or so.
+        Row order and scores stay; the next `save` writes a file per 262,144 rows or so. With
+        clusters, all rows come to lie in the order of their clusters, in one segment.
         """
         with self._writing:
-            merged = Segments(next_id=self._segments.next_id)
-            for segment in self._segments:
-                rows = segment.live_rows()
-                chosen: Rows | slice = slice(None) if rows is None else rows
-                again = None if segment.rescore is None else segment.rescore[chosen]
-                if segment.live:
-                    merged.append(segment.codes[chosen], again, segment.ids.take(chosen))
-            self._segments = merged
+            self._state = self._state.compacted()
+            self._arrange(force=True)
         return self
 
     # Searching.
@@ -152,6 +202,8 @@ class Index:
         filter: Any = None,  # noqa: ANN401 - the field's word
         oversample: float | None = None,
         originals: Any = None,  # noqa: ANN401 - array or function, see below
+        nprobe: Probes = "auto",
+        recall: float = 0.95,
         threads: int | None = None,
     ) -> Hits:
         """Return the k best rows of each query. Ties go to the row added first.
@@ -162,81 +214,30 @@ class Index:
             filter: ids that may be found (unknown ones are ignored), or booleans, one per live row
                 in the order of iteration. The cost falls with the rows left.
             oversample: with a second tier or `originals`, ceil(k * oversample) candidates are
-                scored again; default 4 there. 1 leaves the second tier out.
+                scored again. 1 leaves the second tier out. By default each query takes as many
+                candidates as could still be among its k best, given the error of the first
+                tier's scores; 4 per hit for quantizers that do not know that error.
             originals: the caller's float vectors to rescore with instead of the second tier: an
                 array indexed by integer ids, or a function from an array of ids to (m, d) vectors.
+            nprobe: with clusters, how many to look into; "auto" for as many as `recall` needs,
+                once there are rows enough for that to be faster than looking at all; None for all.
+            recall: share of the best rows that "auto" may not miss, on average, 0.5 to 1.
             threads: at most this many; None for all cores. The result does not depend on it.
 
         Raises:
             InputError: wrong width, not finite, or oversample with nothing to rescore from.
         """
+        state = self._state
         wanted = as_count(k, "k")
-        queries, single = as_queries(q, dims=self._codes.dims)
-        search = TwoTier(self._codes, self._rescore, originals, threads)
-        factor = search.factor(oversample)
-        scores, ids = search.run(queries, wanted, factor, self._segments, filter)
+        queries, single = as_queries(q, dims=state.tiers.codes.dims)
+        search = TwoTier(state, originals, threads, nprobe, recall)
+        scores, ids = search.run(queries, wanted, search.factor(oversample), filter)
         return Hits(scores[0], ids[0]) if single else Hits(scores, ids)
 
     def decode(self, ids: Any) -> Floats:  # noqa: ANN401 - a sequence of ids
         """Return the stored vectors of ids, float32 (n, d), from the more accurate tier."""
-        segments = self._segments  # one state, whatever another thread does meanwhile
-        rows = segments.require(as_ids(ids))
-        quantizer = self._rescore or self._codes
-        out = np.empty((len(rows), self.dims or 1), dtype=np.float32)
-        for segment in segments:
-            inside = (rows >= segment.start) & (rows < segment.start + len(segment))
-            if inside.any():
-                stored = segment.codes if self._rescore is None else segment.rescore
-                assert stored is not None
-                out[inside] = quantizer.decode(stored[rows[inside] - segment.start])
-        return out
-
-    # Looking at it.
-
-    def __len__(self) -> int:
-        """Rows that are not deleted."""
-        return len(self._segments)
-
-    def __iter__(self) -> Iterator[Any]:
-        """Walk the ids in the order in which they were added."""
-        for segment in self._segments:
-            yield from segment.live_ids().tolist()
-
-    def __contains__(self, value: object) -> bool:
-        """Whether an id is in the index."""
-        try:
-            names = as_ids([value])
-        except InputError:
-            return False  # what cannot be an id is not in any index
-        kind = "int" if names.dtype == np.int64 else "str"
-        segments = self._segments
-        return kind == segments.id_kind and bool(segments.find(names)[0] >= 0)
-
-    @property
-    def ids(self) -> IdArray:
-        """All ids in the order in which they were added: int64, or object holding str."""
-        return self._segments.live_ids()
-
-    @property
-    def dims(self) -> int | None:
-        """Dimensions; None before the first `add` or `fit`."""
-        return self._codes.dims
-
-    @property
-    def quantizer(self) -> Quantizer:
-        """A copy of the quantizer of the codes that are scanned: fitting it changes no index."""
-        return own_quantizer(self._codes, None, "quantizer")
-
-    def info(self) -> dict[str, Any]:
-        """Return what the index is, as plain values that JSON holds."""
-        saved = self._saved
-        return {
-            **describe(self._codes, self._rescore, self._segments),
-            "clipped_fraction": self._clipped[0],
-            "path": None if saved is None else str(saved.store.folder),
-            "generation": None if saved is None else saved.generation,
-            "simd_level": simd_level(),
-        }
+        state = self._state  # one state, whatever another thread does meanwhile
+        return state.decode(state.segments.require(as_ids(ids)))
 
     # On disk.
 
@@ -256,10 +257,7 @@ class Index:
                 "this index is empty and has no dimensions yet: add vectors, then save"
             )
         with self._writing:
-            about = {"metric": self._codes.metric, "clipped": list(self._clipped)}
-            self._saved = persist.save(
-                folder, self._codes, self._rescore, self._segments, about, self._saved
-            )
+            self._saved = persist.save(folder, self._state, self._watched, self._saved)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, verify: bool = True) -> Index:
@@ -275,17 +273,11 @@ class Index:
             StorageError: there is no index in the folder, or the system refused to read.
         """
         found = persist.load(folder, verify=verify)
-        index = cls(found.codes, rescore=found.rescore)
-        index._segments = found.segments
-        index._saved = found.saved
-        share, rows = found.params["clipped"]
-        index._clipped = (float(share), rows)
+        index = cls(found.state.tiers.codes)
+        index._state, index._watched, index._saved = found.state, found.watched, found.saved
         return index
 
     # Inside.
-
-    def _tiers(self) -> list[Quantizer]:
-        return [self._codes] if self._rescore is None else [self._codes, self._rescore]
 
     def _check_ids(self, names: IdArray | None, replace: bool) -> IdArray:
         """Return the ids that are present and will be replaced."""
@@ -293,12 +285,19 @@ class Index:
             return np.empty(0, dtype=np.int64)
         refuse_duplicates(names)
         if not replace:
-            self._segments.check_new(names)
+            self._state.segments.check_new(names)
             return names[:0]
-        return names[self._segments.find(names) >= 0]
+        return names[self._state.segments.find(names) >= 0]
 
-    def _note_clipped(self, ingest: Ingest) -> None:
-        share, rows = self._clipped
-        seen = rows + ingest.sampled
-        if seen:
-            self._clipped = ((share * rows + ingest.clipped * ingest.sampled) / seen, seen)
+    def _arrange(self, *, force: bool = False) -> None:
+        """Sort new rows into clusters when enough have come, where there are clusters."""
+        state = self._state
+        segments = arrange(state.segments, state.tiers.codes, force=force)
+        if segments is not state.segments:
+            self._state = State(state.tiers, segments)
+
+    def _note(self, added: Watched) -> None:
+        self._watched = self._watched.plus(added)
+        if not self._warned:
+            of_fit = self._state.tiers.codes.fit_distortion
+            self._warned = warn_if_foreign(added.lost, of_fit)

@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from fewbits.arrays import Floats, as_matrix
+from fewbits.arrays import Bytes, Floats, as_matrix
 from fewbits.errors import ConflictError, InputError
+from fewbits.vectors.drift import Mean, Watched
 from fewbits.vectors.ids import IdArray
 from fewbits.vectors.quantizer import Quantizer
+from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.segments import Segments
+from fewbits.vectors.tiers import Coded, Tiers
 
+FIT_ROWS = 32_768  # calibration rows kept of whatever is given
 _CLIP_SAMPLE = 256  # rows per block that clipping is measured on
 
 
@@ -20,18 +24,17 @@ class Ingest:
     """A transaction on segments and quantizers: rows are collected apart, then added at once.
 
     Attributes:
-        clipped: share of values outside the range of the codes, over `sampled` rows.
+        watched: what was seen of the rows taken.
     """
 
-    def __init__(self, segments: Segments, tiers: list[Quantizer]) -> None:
+    def __init__(self, segments: Segments, tiers: Tiers) -> None:
         """Remember the state to go back to."""
         self._segments = segments
         self._tiers = tiers
-        self._before = [quantizer.state() for quantizer in tiers]
+        self._before = tiers.state()
         self._staged = Segments(next_id=segments.next_id)
         self._seen = (segments.rows, segments.next_id)
-        self.clipped = 0.0
-        self.sampled = 0
+        self.watched = Watched()
 
     def __enter__(self) -> Ingest:
         """Begin."""
@@ -44,31 +47,41 @@ class Ingest:
         trace: TracebackType | None,
     ) -> None:
         """Forget what was learned if the block failed; its rows were never added."""
-        if error is None:
-            return
-        for quantizer, state in zip(self._tiers, self._before, strict=True):
-            quantizer.with_state(state)
+        if error is not None:
+            self._tiers.restore(self._before)
 
     def calibrate(self, x: Any) -> None:  # noqa: ANN401 - whatever `add` was given
         """Fit what is not fitted on a sample of all of x, where x is an array."""
-        missing = [quantizer for quantizer in self._tiers if not quantizer.fitted]
-        if not missing or not (hasattr(x, "__array__") or isinstance(x, (list, tuple))):
+        if self._tiers.fitted or not (hasattr(x, "__array__") or isinstance(x, (list, tuple))):
             return
         rows = x if isinstance(x, np.ndarray) else as_matrix(x)
         if rows.ndim != 2 or len(rows):
-            for quantizer in missing:
-                quantizer.fit(rows)
+            self._tiers.fit(draw_sample(rows, FIT_ROWS), again=False)
 
-    def take(self, block: Floats, names: IdArray | None, threads: int | None) -> None:
-        """Encode one gated block and append it; `names` are the ids of the whole call."""
+    def take(
+        self,
+        block: Floats,
+        names: IdArray | None,
+        threads: int | None,
+        *,
+        again: Bytes | None = None,
+    ) -> None:
+        """Encode one gated block and append it.
+
+        Args:
+            block: float32 (n, d).
+            names: the ids of the whole call; None for automatic ones.
+            threads: at most this many.
+            again: the rows' second-tier codes where they are known.
+        """
         self._prepare(block)
         begin = self._staged.rows
         ids = self._ids(names, begin, len(block))
         if len(block) == 0:
             return
-        encoded = [quantizer.encode(block, threads=threads) for quantizer in self._tiers]
-        self._watch(block)
-        self._staged.append(encoded[0], encoded[1] if len(encoded) == 2 else None, ids)
+        coded = self._tiers.encode(block, threads, again)
+        self.watched = self.watched.plus(seen(self._tiers.codes, block, coded))
+        self._staged.append(coded.codes, coded.again, ids)
 
     def finish(self, names: IdArray | None, old: IdArray, current: Segments) -> None:
         """Add all rows taken, in place of those of the ids `old`.
@@ -98,8 +111,8 @@ class Ingest:
                 raise InputError(
                     f"x must have {quantizer.dims} columns as this index has, got {block.shape[1]}"
                 )
-            if not quantizer.fitted and len(block):
-                quantizer.fit(block)
+        if len(block) and not self._tiers.fitted:
+            self._tiers.fit(block, again=False)
 
     def _ids(self, names: IdArray | None, begin: int, n: int) -> IdArray:
         if names is None:
@@ -110,13 +123,14 @@ class Ingest:
             )
         return names[begin : begin + n]
 
-    def _watch(self, block: Floats) -> None:
-        measure = getattr(self._tiers[0], "clipped_fraction", None)
-        if measure is None:
-            return
-        chosen = np.linspace(0, len(block) - 1, min(_CLIP_SAMPLE, len(block))).astype(np.int64)
-        share = float(measure(block[np.unique(chosen)]))
-        rows = len(np.unique(chosen))
-        total = self.sampled + rows
-        self.clipped = (self.clipped * self.sampled + share * rows) / total
-        self.sampled = total
+
+def seen(codes: Quantizer, block: Floats, coded: Coded) -> Watched:
+    """Return what a block of rows and its codes show; clipping is measured on some of the rows."""
+    lost = Mean()
+    if coded.lost is not None and len(block):
+        lost = Mean(float(coded.lost.mean(dtype=np.float64)), len(block))
+    measure = getattr(codes, "clipped_fraction", None)
+    if measure is None:
+        return Watched(lost=lost)
+    chosen = np.unique(np.linspace(0, len(block) - 1, min(_CLIP_SAMPLE, len(block))).astype(int))
+    return Watched(Mean(float(measure(block[chosen])), len(chosen)), lost)

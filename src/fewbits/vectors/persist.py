@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewbits.errors import FormatError, InputError
+from fewbits.vectors.drift import Watched
 from fewbits.vectors.ids import column_of
+from fewbits.vectors.lists import attach_lists
 from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.registry import make_quantizer
 from fewbits.vectors.segment import Segment
 from fewbits.vectors.segments import Segments
+from fewbits.vectors.state import State
 from fewbits.vectors.store import Entry, Snapshot, Store
+from fewbits.vectors.tiers import Tiers
 
 _TIERS = ("codes", "rescore")
 
@@ -36,20 +40,13 @@ class Saved:
 class Loaded:
     """What `load` found."""
 
-    codes: Quantizer
-    rescore: Quantizer | None
-    segments: Segments
-    params: dict[str, Any]
+    state: State
+    watched: Watched
     saved: Saved
 
 
 def save(
-    folder: str | os.PathLike[str],
-    codes: Quantizer,
-    rescore: Quantizer | None,
-    segments: Segments,
-    params: dict[str, Any],
-    before: Saved | None,
+    folder: str | os.PathLike[str], state: State, watched: Watched, before: Saved | None
 ) -> Saved:
     """Write what is not on disk yet and commit. Segments learn which file they are in.
 
@@ -57,13 +54,13 @@ def save(
         ConflictError: somebody else is writing, or has saved since this index was opened.
         StorageError: the system refused; the folder holds what it held before.
     """
+    tiers, segments = state.tiers, state.segments
     store = Store(folder)
     same = before is not None and _same_folder(before.store, store) and store.exists()
     base = before.generation if same and before is not None else None
     with store.writer(base) as writer:
-        for tier, quantizer in zip(_TIERS, (codes, rescore), strict=True):
-            if quantizer is not None:
-                writer.add("quantizer", *_quantizer_file(quantizer, tier))
+        for tier, quantizer in zip(_TIERS, tiers, strict=False):
+            writer.add("quantizer", *_quantizer_file(quantizer, tier))
         for segment in segments:
             if same and segment.entry is not None:
                 writer.keep(segment.entry)
@@ -73,7 +70,12 @@ def save(
         dead = {f"dead.{i}": s.dead_rows() for i, s in enumerate(segments) if s.deleted}
         if dead:
             writer.add("tombstones", dead, {})
-        about = {**params, "next_id": segments.next_id, "rows": segments.rows}
+        about = {
+            "metric": tiers.codes.metric,
+            **watched.to_params(),
+            "next_id": segments.next_id,
+            "rows": segments.rows,
+        }
         snapshot = writer.commit(about)
     entries = [entry for entry in snapshot.files if entry.kind == "segment"]
     for segment, entry in zip(segments, entries, strict=True):
@@ -97,20 +99,16 @@ def load(folder: str | os.PathLike[str], *, verify: bool) -> Loaded:
     codes, rescore = tiers["codes"], tiers.get("rescore")
     if rescore and (rescore.dims, rescore.metric) != (codes.dims, codes.metric):
         raise FormatError(f"{where}: the two tiers differ in dimensions or metric")
-    _check_params(snapshot.params, codes, where)
-    segments = _read_segments(snapshot, codes, rescore, where)
-    _apply_tombstones(snapshot, segments.list, where)
-    return Loaded(codes, rescore, segments, snapshot.params, Saved(store, snapshot.generation))
-
-
-def _check_params(params: dict[str, Any], codes: Quantizer, where: str) -> None:
-    clipped = params.get("clipped")
-    share, rows = clipped if isinstance(clipped, list) and len(clipped) == 2 else (None, None)
-    right = isinstance(share, (int, float)) and 0 <= share <= 1
-    if not right or type(rows) is not int or rows < 0:
-        raise FormatError(f"{where}: clipped must be a share and a number of rows")
-    if params.get("metric") != codes.metric:
+    if not codes.standalone:
+        raise FormatError(f"{where}: {codes.name} cannot be the first tier")
+    if snapshot.params.get("metric") != codes.metric:
         raise FormatError(f"{where}: the metric is not the one of the quantizer")
+    watched = Watched.from_params(snapshot.params, where)
+    segments = _read_segments(snapshot, codes, rescore, where)
+    attach_lists(segments, codes, verify=verify, where=where)
+    _apply_tombstones(snapshot, segments.list, where)
+    saved = Saved(store, snapshot.generation)
+    return Loaded(State(Tiers(codes, rescore), segments), watched, saved)
 
 
 def _same_folder(a: Store, b: Store) -> bool:

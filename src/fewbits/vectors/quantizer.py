@@ -20,7 +20,7 @@ from fewbits.arrays import Bytes, Floats, as_count, as_matrix, as_queries
 from fewbits.errors import CalibrationWarning, InputError, NotFittedError
 from fewbits.vectors.exact import dense_scores
 from fewbits.vectors.form import METRICS, Metric
-from fewbits.vectors.learner import Learner
+from fewbits.vectors.hooks import Hooks
 from fewbits.vectors.registry import register
 from fewbits.vectors.rownumbers import as_candidates, as_row_numbers
 from fewbits.vectors.sample import draw_sample
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
-class Quantizer(Learner, ABC):
+class Quantizer(Hooks, ABC):
     """Maps float32 vectors (n, d) to code rows uint8 (n, code_size), and back.
 
     A code row is complete: its score and its decoded vector depend on nothing but the row and what
@@ -47,13 +47,17 @@ class Quantizer(Learner, ABC):
     # Fewer rows than this teach ranges that later data will overflow: `fit` warns.
     advised_rows: ClassVar[int] = 256
 
-    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:  # noqa: ANN401
-        """Register the subclass under `name`; a subclass without a name is a shared base."""
+    def __init_subclass__(cls, *, name: str = "", standalone: bool = True, **kwargs: Any) -> None:  # noqa: ANN401
+        """Register the subclass under `name`; a subclass without a name is a shared base.
+
+        `standalone=False` keeps a kind that needs a first tier out of the list of names.
+        """
         super().__init_subclass__(**kwargs)
         if not name:
             return
         register(name, cls)
         cls.name = name
+        cls.standalone = standalone
 
     def __post_init__(self) -> None:
         """Check the parameters.
@@ -108,13 +112,20 @@ class Quantizer(Learner, ABC):
         if before is None:
             self.bind(rows.shape[1])
         try:
-            codes = self._encode(rows, threads)
+            return self.encode_watched(rows, threads)[0]
         except BaseException:
             self.dims = before  # a refused batch does not fix the dimensions
             raise
-        if codes.shape != (len(rows), self.code_size) or codes.dtype != np.uint8:
+
+    def encode_watched(self, x: Floats, threads: int | None) -> tuple[Bytes, Floats | None]:
+        """Return code rows of gated vectors, and the share of each row lost: float32 (n,).
+
+        None instead of the share where encoding does not give it for free.
+        """
+        codes = self._encode(x, threads)
+        if codes.shape != (len(x), self.code_size) or codes.dtype != np.uint8:
             raise TypeError(f"{type(self).__name__}._encode broke its contract: {codes.shape}")
-        return codes
+        return codes, None
 
     def decode(self, codes: NDArray[np.uint8]) -> Floats:
         """Return the vectors that code rows stand for, float32 (n, d).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from fewbits.errors import InputError
@@ -26,8 +26,11 @@ def register(name: str, kind: type[Quantizer]) -> None:
 
 
 def quantizer_names() -> list[str]:
-    """Return the names of all registered quantizers, sorted."""
-    return sorted(_REGISTRY)
+    """Return the names of all registered quantizers, sorted.
+
+    Kinds that only make sense as a second tier are left out.
+    """
+    return sorted(name for name, kind in _REGISTRY.items() if kind.standalone)
 
 
 def make_quantizer(name: str, **params: Any) -> Quantizer:  # noqa: ANN401 - the kind's own
@@ -39,33 +42,47 @@ def make_quantizer(name: str, **params: Any) -> Quantizer:  # noqa: ANN401 - the
     if not isinstance(name, str) or name not in _REGISTRY:
         raise InputError(f"quantizer must be one of {', '.join(quantizer_names())}, got {name!r}")
     kind = _REGISTRY[name]
-    known = [f.name for f in dataclasses.fields(kind) if f.init]
+    known = list(inspect.signature(kind).parameters)
     for key in params:
         if key not in known:
             raise InputError(f"{name} has no parameter {key!r}; it takes {', '.join(known)}")
     return kind(**params)
 
 
-def own_quantizer(given: str | Quantizer, metric: Metric | None, name: str) -> Quantizer:
+def own_quantizer(
+    given: str | Quantizer,
+    metric: Metric | None,
+    name: str,
+    **params: Any,  # noqa: ANN401 - the kind's own
+) -> Quantizer:
     """Return a quantizer that nobody else holds, with the metric wanted.
 
     Args:
         given: a registered name, or a quantizer to copy, what it learned included.
         metric: None for the quantizer's own.
         name: what error messages call the argument.
+        params: of the kind, where `given` is a name.
 
     Raises:
-        InputError: neither of the two, or a quantizer that was fitted for another metric.
+        InputError: neither of the two, an unknown name or parameter, parameters for a quantizer
+            that has its own, or a quantizer that was fitted for another metric.
     """
     if isinstance(given, str):
-        return make_quantizer(given, **({} if metric is None else {"metric": metric}))
+        if given in _REGISTRY and not _REGISTRY[given].standalone:
+            raise InputError(f"{given} is no quantizer of its own; use rescore_bits= to have one")
+        return make_quantizer(given, **({} if metric is None else {"metric": metric}), **params)
     if not isinstance(given, tuple(_REGISTRY.values())):
         raise InputError(f"{name} must be a name or a Quantizer, got {type(given).__name__}")
+    if params:
+        raise InputError(
+            f"{', '.join(params)} cannot be given beside a quantizer object, which has its "
+            f"parameters; give {name} as a name"
+        )
     if metric in (None, given.metric):
-        return dataclasses.replace(given).with_state(given.state())
+        return type(given)(**given.params()).with_state(given.state())
     if given.calibration_rows is not None:
         raise InputError(
             f"{name} was fitted for metric {given.metric!r}, the index wants {metric!r}; "
             "fit a new one"
         )
-    return dataclasses.replace(given, metric=metric)
+    return type(given)(**{**given.params(), "metric": metric})

@@ -2,46 +2,67 @@
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewbits.arrays import Bytes
-from fewbits.vectors.growing import Growing
+from fewbits.vectors.growing import Growing, shallow
 from fewbits.vectors.ids import IdArray, IdColumn, Rows
 
 if TYPE_CHECKING:
     from fewbits.vectors.store import Entry
 
 
+class _Live(NamedTuple):
+    """The rows that are not deleted, of a state of so many (rows, deleted ones)."""
+
+    state: tuple[int, int]
+    rows: Rows
+    marks: Bytes
+
+
 class Segment:
     """Rows `start` to `start + len` of an index. Deleting marks rows; nothing moves.
 
-    A segment that was saved is never appended to: its file is immutable.
+    A segment that was saved is never appended to, its file is immutable; nor is a sorted one.
 
     Attributes:
         start: global number of the first row.
         ids: the ids of all rows, deleted ones included.
+        lists: int64 (lists + 1,), where each list begins if rows are sorted by list, else None.
         entry: the file this segment was saved to, None before.
         deleted: rows marked as deleted.
     """
 
-    def __init__(self, start: int, codes: Bytes, rescore: Bytes | None, ids: IdColumn) -> None:
+    def __init__(
+        self,
+        start: int,
+        codes: Bytes,
+        rescore: Bytes | None,
+        ids: IdColumn,
+        lists: Rows | None = None,
+    ) -> None:
         """Start from rows; zero of them for a new segment."""
         self.start = start
         self.ids = ids
+        self.lists = lists
         self.entry: Entry | None = None
         self.deleted = 0
         self._codes = Growing(codes)
         self._rescore = None if rescore is None else Growing(rescore)
-        self._dead: NDArray[np.bool_] | None = None
-        self._live_rows: tuple[tuple[int, int], Rows] | None = None
+        self._alive: Bytes | None = None  # 0 where deleted; never written to, but replaced
+        self._live: _Live | None = None
 
     def __len__(self) -> int:
         """Rows, deleted ones included."""
         return len(self._codes)
+
+    @property
+    def open(self) -> bool:
+        """Whether rows may be appended."""
+        return self.entry is None and self.lists is None
 
     @property
     def live(self) -> int:
@@ -69,18 +90,18 @@ class Segment:
 
         Memory is shared; only one of the two may be appended to from then on.
         """
-        twin = copy.copy(self)
+        twin = shallow(self)
         twin.ids = self.ids.fork()
-        twin._codes = copy.copy(self._codes)
-        twin._rescore = copy.copy(self._rescore)
+        twin._codes = shallow(self._codes)
+        twin._rescore = None if self._rescore is None else shallow(self._rescore)
         return twin
 
     def delete(self, rows: Rows) -> None:
         """Mark local rows as deleted."""
-        dead = self._padded_dead(len(self))
-        dead[rows] = True
-        self._dead = dead
-        self.deleted = int(np.count_nonzero(dead))
+        alive = self._marks(len(self)).copy()
+        alive[rows] = 0
+        self._alive = alive
+        self.deleted = len(alive) - int(np.count_nonzero(alive))
 
     def live_rows(self) -> Rows | None:
         """Return the local rows that are not deleted, ascending; None if that is all of them."""
@@ -88,21 +109,32 @@ class Segment:
             return None
         # Other threads may append or delete meanwhile: what is kept says which state it is of.
         state = (len(self), self.deleted)
-        kept = self._live_rows
-        if kept is None or kept[0] != state:
-            kept = (state, np.flatnonzero(~self._padded_dead(state[0])))
-            self._live_rows = kept
-        return kept[1]
+        kept = self._live
+        if kept is None or kept.state != state:
+            marks = self._marks(state[0])
+            kept = self._live = _Live(state, np.flatnonzero(marks), marks)
+        return kept.rows
 
     def dead_rows(self) -> NDArray[np.uint32]:
         """Return the local rows that are deleted, ascending."""
-        if self._dead is None:
+        if self._alive is None:
             return np.empty(0, np.uint32)
-        return np.flatnonzero(self._dead).astype(np.uint32)
+        return np.flatnonzero(self._alive == 0).astype(np.uint32)
 
     def live_of(self, rows: Rows) -> Rows:
         """Return those of the local rows that are not deleted."""
-        return rows if self._dead is None else rows[~self._padded_dead(len(self))[rows]]
+        return rows if self._alive is None else rows[self._marks(len(self))[rows] != 0]
+
+    def marks_of(self, rows: Rows | None) -> Bytes | None:
+        """Return uint8 (n,), 1 for these local rows and 0 for others; None for None, all rows."""
+        if rows is None:
+            return None
+        kept = self._live
+        if kept is not None and kept.rows is rows:
+            return kept.marks
+        marks = np.zeros(len(self), dtype=np.uint8)
+        marks[rows] = 1
+        return marks
 
     def live_ids(self) -> IdArray:
         """Return the ids of the rows that are not deleted, in row order."""
@@ -114,12 +146,16 @@ class Segment:
         found: dict[str, NDArray[Any]] = {"codes": self.codes, **self.ids.tensors()}
         if self.rescore is not None:
             found["rescore"] = self.rescore
+        if self.lists is not None:
+            found["lists"] = self.lists
         return found
 
-    def _padded_dead(self, n: int) -> NDArray[np.bool_]:
-        """Return the marks of the first n rows; rows added since the last delete have none."""
-        dead = np.zeros(n, dtype=np.bool_)
-        marks = self._dead
-        if marks is not None:
-            dead[: len(marks)] = marks[:n]
-        return dead
+    def _marks(self, n: int) -> Bytes:
+        """Return 1 for live rows among the first n; rows added since the last delete are live."""
+        known = self._alive
+        if known is not None and len(known) >= n:
+            return known[:n]
+        marks = np.ones(n, dtype=np.uint8)
+        if known is not None:
+            marks[: len(known)] = known
+        return marks

@@ -18,7 +18,7 @@ _SEAL_ROWS = 1 << 18  # a growing segment is closed here, so that growth never c
 
 
 class Segments:
-    """Rows in the order in which they were added, numbered from 0 across segments."""
+    """Rows in the order in which they are stored, numbered from 0 across segments."""
 
     def __init__(self, segments: Sequence[Segment] = (), next_id: int = 0) -> None:
         """Take over segments whose starts follow each other."""
@@ -103,7 +103,7 @@ class Segments:
                 fresh[i] = segment.fork()
                 fresh[i].delete(changed[id(segment)])
         last = fresh[-1] if fresh else None
-        if last is not None and last.entry is None and len(last) + staged.rows <= _SEAL_ROWS:
+        if last is not None and last.open and len(last) + staged.rows <= _SEAL_ROWS:
             fresh[-1] = last.fork()
             for segment in staged.list:  # one at most: a second begins where a segment is full
                 fresh[-1].ids.append(ids)
@@ -113,6 +113,24 @@ class Segments:
                 segment.start += self.rows
             fresh += staged.list
         self.list = fresh
+
+    def rearranged(self, first: int, merged: Segment, moved: Rows) -> Segments:
+        """Return a state in which one segment stands for those from number `first` on.
+
+        This one stays as it is, for searches that still run on it.
+
+        Args:
+            first: number of the first segment to leave out.
+            merged: what takes their place.
+            moved: int64, the local row in `merged` of each row of those segments; -1: dropped.
+        """
+        fresh = Segments([*self.list[:first], *([merged] if len(merged) else [])], self.next_id)
+        start = merged.start
+        with self._lock:
+            if self._table is not None:
+                places = np.where(moved < 0, ABSENT, moved + start)
+                fresh._table = self._table.renumbered(start, places, fresh._id_at)
+        return fresh
 
     # Looking up.
 
@@ -226,16 +244,19 @@ class Segments:
 
     def _growing(self, codes: Bytes, rescore: Bytes | None, ids: IdArray) -> Segment:
         last = self.list[-1] if self.list else None
-        if last is None or last.entry is not None or len(last) >= _SEAL_ROWS:
+        if last is None or not last.open or len(last) >= _SEAL_ROWS:
             none = None if rescore is None else rescore[:0]
             last = Segment(self.rows, codes[:0], none, new_column(ids))
             self.list.append(last)
         return last
 
     def _build_table(self) -> IdTable:
-        table = IdTable(lambda row: self.ids_of(np.array([row]))[0])
+        table = IdTable(self._id_at)
         for segment in self.list:
             rows = segment.live_rows()
             local = np.arange(len(segment)) if rows is None else rows
             table.add(segment.ids.take(local), local + segment.start)
         return table
+
+    def _id_at(self, row: int) -> object:
+        return self.ids_of(np.array([row]))[0]

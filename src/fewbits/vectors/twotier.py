@@ -6,20 +6,35 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fewbits.arrays import Floats
 from fewbits.errors import InputError
+from fewbits.vectors.candidates import most_candidates, rescore_while_unsure
 from fewbits.vectors.exact import rescore_exactly
 from fewbits.vectors.ids import IdArray, Rows
+from fewbits.vectors.probing import FLAT, Probes, choose, search_segment
 from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.segment import Segment
 from fewbits.vectors.segments import Segments
+from fewbits.vectors.state import State
+from fewbits.vectors.tiers import Tiers
 from fewbits.vectors.topk import best
 
-_OVERSAMPLE = 4.0  # candidates per wanted hit where they are scored again
+OVERSAMPLE = 4.0  # candidates per wanted hit where the scan's error is not known
 _MOST = 1e6
 
 Parts = list[tuple[Segment, "Rows | None"]]
+
+
+def candidates_rule(tiers: Tiers) -> str | float | None:
+    """Return how many candidates a search rescores from the second tier unless it is told.
+
+    "adaptive", a number per hit wanted, or None without a second tier.
+    """
+    if tiers.rescore is None:
+        return None
+    return OVERSAMPLE if type(tiers.codes).noise is Quantizer.noise else "adaptive"
 
 
 class TwoTier:
@@ -27,26 +42,30 @@ class TwoTier:
 
     def __init__(
         self,
-        codes: Quantizer,
-        rescore: Quantizer | None,
+        state: State,
         originals: Any,  # noqa: ANN401 - array or function, see `fewbits.vectors.exact`
         threads: int | None,
+        nprobe: Probes = None,
+        recall: float = 1.0,
     ) -> None:
-        """Name the tiers; `originals` takes the place of `rescore`."""
-        self._codes = codes
-        self._rescore = rescore
+        """Take the tiers and rows of one state; `originals` takes the place of a second tier."""
+        self._tiers: Tiers = state.tiers
+        self._segments: Segments = state.segments
         self._originals = originals
         self._threads = threads
+        self._nprobe = nprobe
+        self._recall = recall
+        self._probing = FLAT
 
-    def factor(self, oversample: float | None) -> float:
-        """Return how many candidates to take per wanted hit.
+    def factor(self, oversample: float | None) -> float | None:
+        """Return how many candidates to take per wanted hit; None to take as many as it needs.
 
         Raises:
             InputError: not a number from 1 on, or more than 1 without a second tier.
         """
-        second = self._rescore is not None or self._originals is not None
+        second = self._tiers.rescore is not None or self._originals is not None
         if oversample is None:
-            return _OVERSAMPLE if second else 1.0
+            return None if second else 1.0
         if isinstance(oversample, bool) or not isinstance(oversample, (int, float, np.number)):
             raise InputError(f"oversample must be a number, got {type(oversample).__name__}")
         if not 1 <= oversample <= _MOST:
@@ -62,47 +81,61 @@ class TwoTier:
         self,
         q: Floats,
         k: int,
-        factor: float,
-        segments: Segments,
+        factor: float | None,
         allowed: Any,  # noqa: ANN401
     ) -> tuple[Floats, IdArray]:
         """Return (scores, ids) of the k best, each (nq, min(k, rows allowed))."""
-        parts = segments.candidates(allowed)
+        parts = self._segments.candidates(allowed)
         k = min(k, sum(len(segment) if local is None else len(local) for segment, local in parts))
+        self._probing = choose(self._segments, self._tiers.codes, self._nprobe, self._recall, k)
         if k == 0:
-            return np.empty((len(q), 0), np.float32), segments.ids_of(
-                np.empty((len(q), 0), np.int64)
+            none = np.empty((len(q), 0), np.int64)
+            return np.empty((len(q), 0), np.float32), self._segments.ids_of(none)
+        noise = self._tiers.codes.noise(q) if factor is None else None
+        if noise is not None:
+            found = self._scan(q, most_candidates(k), parts)
+            scores, rows = rescore_while_unsure(
+                *found, noise, k, lambda some, rows: self._again(q[some], rows, parts)
             )
-        scores, rows = self._scan(q, math.ceil(k * factor), parts)
-        if self._originals is not None:
-            ids = segments.ids_of(rows)
-            again = rescore_exactly(q, ids, self._originals, self._codes.metric)
-            scores, rows = best(again, rows, k)
-        elif factor > 1:
-            scores, rows = best(self._score_again(q, rows, parts), rows, k)
-        return scores, segments.ids_of(rows)
+        else:
+            factor = OVERSAMPLE if factor is None else factor
+            scores, rows = self._scan(q, math.ceil(k * factor), parts)
+            if factor > 1 or self._originals is not None:
+                scores, rows = best(self._again(q, rows, parts), rows, k)
+        return scores, self._segments.ids_of(rows)
 
     def _scan(self, q: Floats, k: int, parts: Parts) -> tuple[Floats, Rows]:
         """Return (scores, global rows) of the k best, best first."""
+        codes, threads = self._tiers.codes, self._threads
         scores = [np.empty((len(q), 0), dtype=np.float32)]
         rows = [np.empty((len(q), 0), dtype=np.int64)]
         for segment, local in parts:
-            found = self._codes.scan(q, segment.codes, k, local, self._threads)
+            found = search_segment(codes, q, segment, local, k, self._probing, threads)
             scores.append(found[0])
             rows.append(found[1] + segment.start)
         if len(scores) == 2:
             return scores[1], rows[1]
         return best(np.hstack(scores), np.hstack(rows), k)
 
-    def _score_again(self, q: Floats, rows: Rows, parts: Parts) -> Floats:
-        assert self._rescore is not None
+    def _again(self, q: Floats, rows: Rows, parts: Parts) -> Floats:
+        """Return the more accurate scores (nq, m) of global rows; -inf where negative."""
+        if self._originals is None:
+            return self._by_second_tier(q, rows, parts)
+        ids = self._segments.ids_of(np.maximum(rows, 0))
+        return rescore_exactly(q, ids, rows >= 0, self._originals, self._tiers.codes.metric)
+
+    def _by_second_tier(self, q: Floats, rows: Rows, parts: Parts) -> Floats:
+        second = self._tiers.rescore
+        assert second is not None
         scores = np.full(rows.shape, -np.inf, dtype=np.float32)
         for segment, _ in parts:
-            inside = (rows >= segment.start) & (rows < segment.start + len(segment))
+            inside: NDArray[np.bool_] = (rows >= segment.start) & (
+                rows < segment.start + len(segment)
+            )
             if not inside.any():
                 continue
             local = np.where(inside, rows - segment.start, -1)
             assert segment.rescore is not None
-            found = self._rescore.rescan(q, segment.rescore, local, self._threads)
+            found = second.rescan_after(q, segment.rescore, local, segment.codes, self._threads)
             scores = np.where(inside, found, scores)
         return scores

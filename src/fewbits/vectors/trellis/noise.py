@@ -1,0 +1,45 @@
+"""How far a score may be off: what decides how many candidates deserve a second look."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fewbits.arrays import Floats
+from fewbits.vectors.specification import normalise
+from fewbits.vectors.trellis.plan import BASIS_UNIT, TrellisPlan
+from fewbits.vectors.trellis.tables import DISTORTION
+
+
+def score_noise(q: Floats, plan: TrellisPlan) -> Floats:
+    """Return the standard deviation of score errors for each query, float32 (nq,).
+
+    The error of a decoded vector has variance DISTORTION[bits] * sigma**2 along a coded column,
+    and what no column holds is spread over the other directions:
+    noise**2 = |r|**2 (sum_j g_j**2 sigma_j**2 D_j + (|q|**2 - |g|**2) v), g = basis q.
+    """
+    rows = normalise(q) if plan.metric == "cosine" else q
+    g = _coordinates(rows, plan)
+    sigma2 = plan.sigma.astype(np.float64) ** 2
+    error = sigma2 * np.array([DISTORTION[w] for w in plan.bits.tolist()])
+    real = int(np.count_nonzero(plan.sigma))
+    rest = max(0.0, 1.0 - float(sigma2.sum())) / max(1, plan.d - real)
+    squares = (g.astype(np.float64)) ** 2
+    outside = np.maximum(0.0, (rows.astype(np.float64) ** 2).sum(axis=1) - squares.sum(axis=1))
+    factor = 2.0 if plan.metric == "l2" else 1.0
+    variance = squares @ error + outside * rest
+    return np.asarray(factor * plan.residual_norm * np.sqrt(variance), dtype=np.float32)
+
+
+def residual_deviation(q: Floats, plan: TrellisPlan) -> Floats:
+    """Return the standard deviation of <q, residual> over rows (l2: of twice that), float32 (nq,).
+
+    Queries are normalised already where the metric asks for it; axes without bits are left out.
+    """
+    spread = _coordinates(q, plan) * plan.sigma
+    factor = 2.0 if plan.metric == "l2" else 1.0
+    length = np.sqrt(np.einsum("ij,ij->i", spread, spread))
+    return np.asarray(factor * plan.residual_norm * length, dtype=np.float32)
+
+
+def _coordinates(rows: Floats, plan: TrellisPlan) -> Floats:
+    return np.asarray(rows @ (plan.basis.astype(np.float32).T / np.float32(BASIS_UNIT)))

@@ -1,0 +1,105 @@
+"""Learned state that is a `TrellisPlan`: held as plain fields, so that saving costs no code."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fewbits.arrays import Floats
+from fewbits.errors import InputError
+from fewbits.vectors.form import Metric
+from fewbits.vectors.learner import learned
+from fewbits.vectors.quantizer import Quantizer
+from fewbits.vectors.trellis import bridge, fitting, specification
+from fewbits.vectors.trellis.plan import TrellisPlan
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_ARRAYS = ("basis", "sigma", "widths", "centroid_table", "mh")
+_NUMBERS = ("rest_weight", "s_low", "s_step", "b_low", "b_step", "residual_norm")
+
+
+@dataclasses.dataclass(kw_only=True, eq=False)
+class PlanQuantizer(Quantizer):
+    """Base of the kinds whose learned state is a plan.
+
+    Attributes:
+        fit_distortion: mean share of the calibration rows' weighted energy that codes do not hold.
+    """
+
+    basis: NDArray[np.int16] | None = learned()
+    sigma: Floats | None = learned()
+    widths: NDArray[np.uint8] | None = learned()
+    centroid_table: Floats | None = learned()
+    mh: Floats | None = learned()
+    rest_weight: float | None = learned()
+    s_low: float | None = learned()
+    s_step: float | None = learned()
+    b_low: float | None = learned()
+    b_step: float | None = learned()
+    residual_norm: float | None = learned()
+    bytes_per_scalar: int | None = learned()
+    fit_distortion: float | None = learned()
+
+    def plan(self) -> TrellisPlan:
+        """Return what was learned."""
+        cached: TrellisPlan | None = self.__dict__.get("_plan")
+        if cached is None:
+            cached = self._make_plan()
+            self.__dict__["_plan"] = cached
+        return cached
+
+    def with_state(self, state: dict[str, Any]) -> Self:
+        """Take over learned state as `state` returned it. Returns self.
+
+        Raises:
+            InputError: naming what cannot have been learned.
+        """
+        self._forget()
+        super().with_state(state)
+        if self.basis is None and self.calibration_rows is None:
+            return self
+        for key in _ARRAYS:  # copies: a quantizer must outlive the file it was read from
+            setattr(self, key, np.array(getattr(self, key)))
+        if self.plan().d != self.dims:
+            raise InputError(f"learned basis must have {self.dims} columns, got {self.plan().d}")
+        return self
+
+    def _plan_metric(self) -> Metric:
+        return self.metric
+
+    def _make_plan(self) -> TrellisPlan:
+        values = {key: getattr(self, key) for key in (*_ARRAYS, *_NUMBERS)}
+        for key in _NUMBERS:
+            if type(values[key]) is not float:
+                raise InputError(f"learned state {key!r} must be a number, got {values[key]!r}")
+        return TrellisPlan(
+            metric=self._plan_metric(),
+            centroids=values.pop("centroid_table"),
+            scalar_bytes=self.bytes_per_scalar,  # type: ignore[arg-type]
+            **values,
+        )
+
+    def _learn_scalars(
+        self, plan: TrellisPlan, each: int, x: Floats, extra: NDArray[np.float64] | None = None
+    ) -> None:
+        """Take over a plan with scalars of `each` bytes that fit the calibration rows x."""
+        rows, lost = bridge.encode(x, plan, extra)
+        _, s, b = specification.row_scalars(rows, plan)
+        self._adopt(fitting.with_ranges(plan, each, s.astype(np.float64), b.astype(np.float64)))
+        self.fit_distortion = float(lost.mean(dtype=np.float64))
+
+    def _adopt(self, plan: TrellisPlan) -> None:
+        for key in (*_ARRAYS, *_NUMBERS):
+            setattr(self, key, getattr(plan, "centroids" if key == "centroid_table" else key))
+        self.bytes_per_scalar = plan.scalar_bytes
+        self.__dict__["_plan"] = plan
+
+    def _forget(self) -> None:
+        self.__dict__.pop("_plan", None)
+        for key in (*_ARRAYS, *_NUMBERS, "bytes_per_scalar", "fit_distortion"):
+            setattr(self, key, None)

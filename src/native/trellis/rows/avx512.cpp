@@ -1,0 +1,10 @@
+#include "bytes.h"
+
+namespace fewbits::trellis {
+namespace {
+#include "body.h"
+}  // namespace
+
+const RowSteps rows_avx512 = {start, nearest, centre, quantize, finish};
+
+}  // namespace fewbits::trellis

@@ -1,0 +1,23 @@
+#include "tail.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "../../dot_f16/dot_f16.h"
+
+namespace fewbits::trellis {
+namespace {
+
+inline float half_value(uint16_t half) { return half_to_float(half); }
+
+inline void look_up(const float* table, const uint32_t* at, size_t n, float* to) {
+  for (size_t i = 0; i < n; ++i) to[i] = table[at[i]];
+}
+
+#include "body.h"
+
+}  // namespace
+
+const TailSteps tail_scalar = {read_tails, score_tails};
+
+}  // namespace fewbits::trellis
