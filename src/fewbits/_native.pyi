@@ -100,6 +100,18 @@ def trellis_score_rows(
     rows: NDArray[np.int64],
     threads: int,
 ) -> NDArray[np.float32]: ...
+def trellis_refine(
+    plan: TrellisPlan,
+    codes: list[NDArray[np.uint8]],
+    starts: NDArray[np.int64],
+    q: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    rows: NDArray[np.int64],
+    reach: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    k: int,
+    threads: int,
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...
 def trellis_search_lists(
     plan: TrellisPlan,
     codes: NDArray[np.uint8],

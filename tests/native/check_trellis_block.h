@@ -71,9 +71,10 @@ struct BlockCase {
     }
     uint32_t* list = take<uint32_t>(block_rows);
     for (size_t i = 0; i < rows; ++i) list[i] = static_cast<uint32_t>(random.below(3));
-    block = {rows, width, u, floats(block_rows, 2), floats(block_rows, 2), floats(block_rows, 2),
-             list};
-    tile = {strips, columns / 4, plane, start, total, floats(lanes, 3e4f), floats(lanes, 3e5f),
+    block = {rows, width, u, floats(block_rows, 2), floats(block_rows, 900),
+             floats(block_rows, 2), floats(block_rows, 2), list};
+    tile = {strips, columns / 4, plane, start, total, floats(lanes, 3e2f), floats(lanes, 3e4f),
+            floats(lanes, 3e5f),
             lists ? floats(3 * lanes, 1e5f) : nullptr, lanes};
   }
 };
@@ -90,12 +91,14 @@ inline int32_t sum_of(const BlockCase& c, size_t row, size_t lane) {
 inline bool close(const BlockCase& c, size_t row, size_t lane) {
   const double value = double{c.block.s[row]} * sum_of(c, row, lane);
   const double along = double{c.tile.bias[lane]} * double{c.block.b[row]};
+  const double more = double{c.tile.reach[lane]} * double{c.block.spread[row]};
   double gamma = 0;
   if (c.tile.gamma != nullptr) {
     gamma = double{c.tile.gamma[c.block.list[row] * c.tile.pitch + lane]} * double{c.block.x[row]};
   }
-  const double size = std::fabs(value) + std::fabs(along) + std::fabs(gamma) + 1;
-  return std::fabs(value + along + gamma - double{c.tile.limit[lane]}) < 1e-6 * size;
+  const double size = std::fabs(value) + std::fabs(along) + std::fabs(gamma) +
+                      std::fabs(more) + 1;
+  return std::fabs(value + along + more + gamma - double{c.tile.limit[lane]}) < 1e-6 * size;
 }
 
 inline void check_sift(const Kernels& scalar, const Kernels& level, const BlockCase& c,
@@ -126,6 +129,7 @@ inline void check_unpack(const std::vector<Kernels>& levels, const trellis::Unpa
                          Random& random, const std::string& what, Tally& tally) {
   const Guarded memory(97 * map.code_size);
   for (const size_t n : {size_t{1}, size_t{13}, trellis::block_rows}) {
+    std::vector<int32_t> squares(n), found(n);
     uint8_t* rows = memory.ending(n * map.code_size);
     for (size_t i = 0; i < n * map.code_size; ++i) rows[i] = static_cast<uint8_t>(random.bits());
     std::vector<uint8_t> wanted(n * map.width() + 128, 0), got(wanted.size(), 0);
@@ -133,10 +137,14 @@ inline void check_unpack(const std::vector<Kernels>& levels, const trellis::Unpa
       return v.data() + (64 - reinterpret_cast<uintptr_t>(v.data()) % 64) % 64;
     };
     levels[0].trellis_block->unpack(map, rows, n, map.code_size, aligned(wanted), map.width());
+    levels[0].trellis_block->squares(map, aligned(wanted), n, map.width(), squares.data());
     for (size_t level = 1; level < levels.size(); ++level) {
       levels[level].trellis_block->unpack(map, rows, n, map.code_size, aligned(got), map.width());
       tally.same(aligned(got), aligned(wanted), n * map.width(),
                  std::string(name(levels[level].level)) + " unpack " + what);
+      levels[level].trellis_block->squares(map, aligned(wanted), n, map.width(), found.data());
+      tally.same(found.data(), squares.data(), n * sizeof(int32_t),
+                 std::string(name(levels[level].level)) + " squares " + what);
     }
   }
 }

@@ -24,12 +24,14 @@ NAMES = [
 MEMBERS = {
     "Index": [
         "add", "compact", "decode", "delete", "dims", "fit", "ids", "info", "open", "quantizer",
-        "save", "search",
+        "refit", "save", "search",
     ],
     "Quantizer": [
-        "advised_rows", "as_codes", "bind", "calibration_rows", "code_size", "decode", "dims",
-        "encode", "fit", "fitted", "metric", "name", "needs_fit", "params", "rescan", "scan",
-        "score", "score_rows", "search", "state", "with_state",
+        "advised_rows", "as_codes", "bind", "calibration_rows", "code_size", "decode",
+        "decode_after", "dims", "encode", "encode_after", "encode_watched", "fit", "fit_after",
+        "fit_distortion", "fitted", "follow", "metric", "name", "needs_fit", "noise", "params",
+        "refine", "remainder", "rescan", "rescan_after", "scan", "score", "score_rows", "search",
+        "standalone", "state", "with_state",
     ],
     "Hits": ["count", "ids", "index", "scores"],
 }  # fmt: skip

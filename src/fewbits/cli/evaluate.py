@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewbits.cli.choices import check_quantizers, names_in, unless_none
+from fewbits.cli.choices import (
+    check_quantizers,
+    check_widths,
+    names_in,
+    unless_none,
+    with_widths,
+)
 from fewbits.cli.options import AsJson, Metric, MetricName, Model, Quiet, Rescore, Threads
 from fewbits.cli.session import session
 
@@ -37,6 +43,15 @@ _Quantizers = Annotated[
         callback=check_quantizers,
         show_default="all",
         help="Which of {quantizers}.",
+    ),
+]
+_Bits = Annotated[
+    str | None,
+    typer.Option(
+        "--bits",
+        metavar="B,B,...",
+        callback=check_widths,
+        help="Bits per dimension to measure the quantizers at that take any number of them.",
     ),
 ]
 _K = Annotated[int, typer.Option("-k", metavar="N", min=1, help="Neighbours per query.")]
@@ -69,6 +84,7 @@ def evaluate(
     vectors: _Vectors = None,
     queries: _Queries = None,
     quantizers: _Quantizers = None,
+    bits: _Bits = None,
     metric: Metric = MetricName.cosine,
     k: _K = 10,
     rescore: Rescore = "float16",
@@ -92,7 +108,7 @@ def evaluate(
         from fewbits.cli.runs import run, write_files
 
         options: dict[str, Any] = {
-            "quantizers": names_in(quantizers),
+            "quantizers": with_widths(names_in(quantizers), bits),
             "metric": metric.value,
             "k": k,
             "rescore": unless_none(rescore),

@@ -38,6 +38,22 @@ _Param = Annotated[
         help="A parameter of the quantizer, such as observer=percentile:99.9; may be repeated.",
     ),
 ]
+_Bits = Annotated[
+    float | None,
+    typer.Option("--bits", metavar="B", help="Bits per dimension; short for --param bits=B."),
+]
+_RescoreBits = Annotated[
+    float | None,
+    typer.Option(
+        "--rescore-bits",
+        metavar="B",
+        help="Second copy of what the first leaves over, instead of --rescore: bits per dimension.",
+    ),
+]
+_Clusters = Annotated[
+    int | None,
+    typer.Option("--clusters", metavar="N", min=1, help="Divide the vectors into N clusters."),
+]
 _Ids = Annotated[
     Path | None,
     typer.Option(
@@ -65,6 +81,9 @@ def quantize(
     to: _To = "int8",
     metric: Metric = MetricName.cosine,
     rescore: Rescore = "none",
+    bits: _Bits = None,
+    rescore_bits: _RescoreBits = None,
+    clusters: _Clusters = None,
     param: _Param = None,
     ids: _Ids = None,
     calibration: _Calibration = None,
@@ -80,10 +99,17 @@ def quantize(
         from fewbits.cli.idfiles import ids_beside, read_ids
         from fewbits.cli.params import parse_params
         from fewbits.evaluate import read_vectors
-        from fewbits.vectors import Index, make_quantizer
+        from fewbits.vectors import Index
 
-        made = make_quantizer(to, metric=metric.value, **parse_params(to, param or []))
-        index = Index(made, rescore=unless_none(rescore))
+        wanted = [*(param or []), *([] if bits is None else [f"bits={bits}"])]
+        index = Index(
+            to,
+            metric=metric.value,
+            rescore=unless_none(rescore),
+            rescore_bits=rescore_bits,
+            clusters=clusters,
+            **parse_params(to, wanted),
+        )
         beside = ids_beside(vectors)
         source = ids or (beside if beside.is_file() else None)
         names = None if source is None else read_ids(source)

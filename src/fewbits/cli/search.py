@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fewbits.cli.choices import check_probes, probes_in
 from fewbits.cli.options import AsJson, Field, Model, PromptName, Quiet, Threads
 from fewbits.cli.progress import bar
 from fewbits.cli.session import session
@@ -36,8 +37,23 @@ _Oversample = Annotated[
         "--oversample",
         metavar="FACTOR",
         min=1,
-        show_default="4 where there is a second copy",
+        show_default="as many as may win, or 4",
         help="Candidates per hit that are scored again from the second copy.",
+    ),
+]
+_Nprobe = Annotated[
+    str,
+    typer.Option(
+        "--nprobe",
+        metavar="N",
+        callback=check_probes,
+        help="Clusters to look into: a number, auto for as many as --recall needs, or all.",
+    ),
+]
+_Recall = Annotated[
+    float,
+    typer.Option(
+        "--recall", metavar="SHARE", min=0.5, max=1.0, help="Of the best rows, for --nprobe auto."
     ),
 ]
 _Filter = Annotated[
@@ -59,6 +75,8 @@ def search(
     model: Model = None,
     prompt_name: PromptName = None,
     oversample: _Oversample = None,
+    nprobe: _Nprobe = "auto",
+    recall: _Recall = 0.95,
     filter_ids: _Filter = None,
     show: _Show = None,
     field: Field = "text",
@@ -79,7 +97,15 @@ def search(
         else:
             labels = list(text or []) or _queries(texts or "", field)
             q = _encode(labels, model, prompt_name, quiet)
-        hits = opened.search(q, k, filter=allowed, oversample=oversample, threads=threads)
+        hits = opened.search(
+            q,
+            k,
+            filter=allowed,
+            oversample=oversample,
+            nprobe=probes_in(nprobe),
+            recall=recall,
+            threads=threads,
+        )
         quotes = {} if show is None else _quotes(show, field, hits.ids)
         found = [
             {"query": label, "hits": _hits(scores, ids, quotes)}

@@ -37,28 +37,28 @@ def most_candidates(k: int) -> int:
 
 
 def rescore_while_unsure(
-    scores: Floats, rows: Rows, noise: Floats, k: int, again: Rescorer
+    scores: Floats, rows: Rows, reach: Floats, k: int, again: Rescorer
 ) -> tuple[Floats, Rows]:
     """Return (scores, rows) of the k best by the second tier, each (nq, k), best first.
 
     Args:
         scores: of the scan, float32 (nq, c), descending.
         rows: their row numbers (nq, c); -1 where there is none.
-        noise: deviation of each query's scan scores, float32 (nq,).
+        reach: how much too low a scan score may be, float32 (nq,); inf to score all again.
         k: hits wanted, at most c.
         again: scores candidates by the second tier.
     """
-    reach = scores + np.float32(SURE) * noise[:, None]
+    hoped = scores + reach[:, None]
     found = np.full(scores.shape, -np.inf, dtype=np.float32)
     worst = np.full(len(scores), -np.inf, dtype=np.float32)  # the k-th best score so far
     open_ = np.arange(len(scores))
-    start, step, end = 0, max(2 * k, _FIRST), 0
+    start, step, end = 0, max(2 * k, _FIRST), k
     while len(open_) and start < scores.shape[1]:
         end = min(start + step, scores.shape[1])
-        wanted = reach[open_, start:end] >= worst[open_, None]
+        wanted = hoped[open_, start:end] >= worst[open_, None]
         found[open_, start:end] = again(open_, np.where(wanted, rows[open_, start:end], -1))
         worst[open_] = np.partition(found[open_, :end], end - k, axis=1)[:, end - k]
         start, step = end, 2 * step
         if start < scores.shape[1]:
-            open_ = open_[reach[open_, start] >= worst[open_]]
+            open_ = open_[hoped[open_, start] >= worst[open_]]
     return best(found[:, :end], rows[:, :end], k)

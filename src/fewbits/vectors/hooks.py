@@ -101,3 +101,26 @@ class Hooks(Learner, ABC):
     ) -> Floats:
         """Return float32 (nq, m): scores of the rows rows[i, :] of both tiers; -inf if negative."""
         return self.rescan(q, codes, rows, threads)
+
+    def refine(
+        self,
+        q: Floats,
+        codes: list[Bytes],
+        found: tuple[Floats, NDArray[np.int64]],
+        reach: Floats,
+        k: int,
+        threads: int | None,
+    ) -> tuple[Floats, NDArray[np.int64]] | None:
+        """Return (scores, rows) of the k best candidates by both tiers, each (nq, k).
+
+        None where the kind has no faster way than `rescan_after`.
+
+        Args:
+            q: gated queries (nq, d).
+            codes: rows of this tier, of consecutive segments.
+            found: scores and rows (nq, c) of the first tier, best first, row -1 for none.
+            reach: float32 (nq,), how much too low a score of the first tier may be.
+            k: hits wanted, at most c.
+            threads: at most this many; None for all cores.
+        """
+        return None

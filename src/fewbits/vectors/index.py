@@ -18,8 +18,8 @@ from fewbits.vectors.contents import Contents
 from fewbits.vectors.drift import Watched, warn_if_foreign
 from fewbits.vectors.form import Metric
 from fewbits.vectors.hits import Hits
-from fewbits.vectors.ids import IdArray, as_ids, refuse_duplicates
-from fewbits.vectors.ingest import FIT_ROWS, Ingest
+from fewbits.vectors.ids import as_ids, refuse_duplicates
+from fewbits.vectors.ingest import FIT_ROWS, Ingest, ids_to_replace
 from fewbits.vectors.probing import Probes
 from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.refit import refitted
@@ -32,7 +32,6 @@ from fewbits.vectors.twotier import TwoTier
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
 
 _ARRANGED = 1024  # rows added one by one before it is seen whether they should be sorted
 
@@ -149,8 +148,8 @@ class Index(Contents):
                 return self
         names = None if ids is None else as_ids(ids)
         with self._writing:
-            old = self._check_ids(names, replace)
             state = self._state
+            old = ids_to_replace(state.segments, names, replace=replace)
             with Ingest(state.segments, state.tiers) as ingest:
                 ingest.calibrate(x)
                 for block in blocks(x):
@@ -278,16 +277,6 @@ class Index(Contents):
         return index
 
     # Inside.
-
-    def _check_ids(self, names: IdArray | None, replace: bool) -> IdArray:
-        """Return the ids that are present and will be replaced."""
-        if names is None:
-            return np.empty(0, dtype=np.int64)
-        refuse_duplicates(names)
-        if not replace:
-            self._state.segments.check_new(names)
-            return names[:0]
-        return names[self._state.segments.find(names) >= 0]
 
     def _arrange(self, *, force: bool = False) -> None:
         """Sort new rows into clusters when enough have come, where there are clusters."""

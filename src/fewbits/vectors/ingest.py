@@ -10,7 +10,7 @@ import numpy as np
 from fewbits.arrays import Bytes, Floats, as_matrix
 from fewbits.errors import ConflictError, InputError
 from fewbits.vectors.drift import Mean, Watched
-from fewbits.vectors.ids import IdArray
+from fewbits.vectors.ids import IdArray, refuse_duplicates
 from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.segments import Segments
@@ -134,3 +134,18 @@ def seen(codes: Quantizer, block: Floats, coded: Coded) -> Watched:
         return Watched(lost=lost)
     chosen = np.unique(np.linspace(0, len(block) - 1, min(_CLIP_SAMPLE, len(block))).astype(int))
     return Watched(Mean(float(measure(block[chosen])), len(chosen)), lost)
+
+
+def ids_to_replace(segments: Segments, names: IdArray | None, *, replace: bool) -> IdArray:
+    """Return those of the new ids that are present and will be replaced.
+
+    Raises:
+        DuplicateIdError: an id is given twice, or is present and `replace` is False.
+    """
+    if names is None:
+        return np.empty(0, dtype=np.int64)
+    refuse_duplicates(names)
+    if not replace:
+        segments.check_new(names)
+        return names[:0]
+    return names[segments.find(names) >= 0]

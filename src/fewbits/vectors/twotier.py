@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fewbits.arrays import Floats
 from fewbits.errors import InputError
-from fewbits.vectors.candidates import most_candidates, rescore_while_unsure
+from fewbits.vectors.candidates import SURE, most_candidates, rescore_while_unsure
 from fewbits.vectors.exact import rescore_exactly
 from fewbits.vectors.ids import IdArray, Rows
 from fewbits.vectors.probing import FLAT, Probes, choose, search_segment
@@ -93,16 +93,30 @@ class TwoTier:
             return np.empty((len(q), 0), np.float32), self._segments.ids_of(none)
         noise = self._tiers.codes.noise(q) if factor is None else None
         if noise is not None:
-            found = self._scan(q, most_candidates(k), parts)
-            scores, rows = rescore_while_unsure(
-                *found, noise, k, lambda some, rows: self._again(q[some], rows, parts)
-            )
+            kept, reach = most_candidates(k), np.float32(SURE) * noise
         else:
-            factor = OVERSAMPLE if factor is None else factor
-            scores, rows = self._scan(q, math.ceil(k * factor), parts)
-            if factor > 1 or self._originals is not None:
-                scores, rows = best(self._again(q, rows, parts), rows, k)
-        return scores, self._segments.ids_of(rows)
+            kept = math.ceil(k * (OVERSAMPLE if factor is None else factor))
+            reach = np.full(len(q), np.inf, dtype=np.float32)
+        found = self._scan(q, kept, parts)
+        if factor != 1 or self._originals is not None:
+            found = self._refine(q, found, reach, k, parts)
+        return found[0], self._segments.ids_of(found[1])
+
+    def _refine(
+        self, q: Floats, found: tuple[Floats, Rows], reach: Floats, k: int, parts: Parts
+    ) -> tuple[Floats, Rows]:
+        """Return (scores, global rows) of the k best by the more accurate scores."""
+        second, every = self._tiers.rescore, list(self._segments)
+        if second is not None and self._originals is None:
+            codes = [segment.rescore for segment in every if segment.rescore is not None]
+            best_ = second.refine(q, codes, found, reach, k, self._threads)
+            if best_ is not None:
+                return best_
+        if np.isinf(reach).all():  # a caller's function is asked once
+            return best(self._again(q, found[1], parts), found[1], k)
+        return rescore_while_unsure(
+            *found, reach, k, lambda some, rows: self._again(q[some], rows, parts)
+        )
 
     def _scan(self, q: Floats, k: int, parts: Parts) -> tuple[Floats, Rows]:
         """Return (scores, global rows) of the k best, best first."""

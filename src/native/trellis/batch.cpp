@@ -117,8 +117,9 @@ std::vector<std::vector<Hit>> search_batch(const Scorer& scorer, const Codes& co
                                            const Queries& queries, const int64_t* allowed,
                                            size_t n_allowed, size_t k, size_t threads) {
   const size_t n = allowed == nullptr ? codes.n : n_allowed;
-  const Work work{scorer, UnpackMap(scorer.plan()), codes, queries, gauges_of(scorer.plan(), queries),
-                  allowed, n, k};
+  const Plan& plan = scorer.plan();
+  const Work work{scorer,  UnpackMap(plan), codes, queries, gauges_of(plan, queries),
+                  allowed, n,               k};
   Hits hits(queries.size());
   if (k == 0 || n == 0) return hits;
   // Threads share queries where there are full tiles for all of them, else rows.

@@ -1,10 +1,12 @@
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
 
 #include <limits>
 #include <optional>
 
 #include "bind.h"
 #include "lists.h"
+#include "refine.h"
 #include "scan.h"
 
 namespace fewbits::trellis {
@@ -122,6 +124,44 @@ nb::tuple search_lists_py(const Plan& plan, In<uint8_t, 2> codes, In<int64_t, 1>
   return nb::make_tuple(found[0], found[1], Out<int32_t, 1>(probed, {nq}, probed_owner));
 }
 
+std::vector<Part> parts_of(const Plan& plan, const std::vector<In<uint8_t, 2>>& codes,
+                           const In<int64_t, 1>& starts) {
+  require(starts.shape(0) == codes.size(), "starts must have a value per array of codes");
+  std::vector<Part> parts;
+  int64_t next = 0;
+  for (size_t i = 0; i < codes.size(); ++i) {
+    require(codes[i].shape(1) == plan.code_size, "codes have the wrong code_size");
+    require(starts.data()[i] == next, "starts must be those of rows without gaps");
+    parts.push_back({{codes[i].data(), codes[i].shape(0)}, next});
+    next += static_cast<int64_t>(codes[i].shape(0));
+  }
+  return parts;
+}
+
+nb::tuple refine_py(const Plan& plan, const std::vector<In<uint8_t, 2>>& codes,
+                    In<int64_t, 1> starts, In<float, 2> q, In<float, 2> scores,
+                    In<int64_t, 2> rows, In<float, 1> reach, In<float, 1> offset, size_t k,
+                    size_t threads) {
+  const std::vector<Part> parts = parts_of(plan, codes, starts);
+  const size_t nq = q.shape(0), count = rows.shape(1);
+  require(q.shape(1) == plan.set.d, "q must have d columns");
+  require(scores.shape(0) == nq && rows.shape(0) == nq && scores.shape(1) == count,
+          "scores and rows must have a line per query");
+  require(reach.shape(0) == nq && offset.shape(0) == nq, "reach and offset: one per query");
+  const int64_t n = parts.empty() ? 0 : parts.back().start + int64_t(parts.back().codes.n);
+  for (size_t i = 0; i < rows.size(); ++i) require(rows.data()[i] < n, "rows are out of range");
+  nb::capsule score_owner, row_owner;
+  float* best = fresh<float>(nq * k, score_owner);
+  int64_t* ids = fresh<int64_t>(nq * k, row_owner);
+  {
+    nb::gil_scoped_release release;
+    const Queries queries(plan, q.data(), nq);
+    const Candidates from = {scores.data(), rows.data(), count, reach.data(), offset.data()};
+    write_hits(refine(plan, parts, queries, from, k, threads), k, best, ids);
+  }
+  return as_tuple(best, ids, nq, k, score_owner, row_owner);
+}
+
 }  // namespace
 
 void bind_trellis_scan(nb::module_& m) {
@@ -136,6 +176,10 @@ void bind_trellis_scan(nb::module_& m) {
         nb::arg("offsets").noconvert(), nb::arg("alive").noconvert().none(),
         nb::arg("q").noconvert(), nb::arg("k"), nb::arg("probes"), nb::arg("margin"),
         nb::arg("threads"));
+  m.def("trellis_refine", &refine_py, nb::arg("plan"), nb::arg("codes"),
+        nb::arg("starts").noconvert(), nb::arg("q").noconvert(), nb::arg("scores").noconvert(),
+        nb::arg("rows").noconvert(), nb::arg("reach").noconvert(), nb::arg("offset").noconvert(),
+        nb::arg("k"), nb::arg("threads"));
 }
 
 }  // namespace fewbits::trellis

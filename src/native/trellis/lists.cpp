@@ -1,6 +1,9 @@
 #include "lists.h"
 
 #include <algorithm>
+#include <cstring>
+#include <limits>
+#include <memory>
 #include <numeric>
 
 #include "../threads.h"
@@ -9,9 +12,9 @@
 namespace fewbits::trellis {
 namespace {
 
-constexpr size_t most_active = 1024;                // queries that choose lists together
-constexpr size_t order_entries = size_t{4} << 20;   // of their lists by nearness: 16 MiB
-constexpr size_t most_step = 32;                    // lists a query names between two looks at its margin
+constexpr size_t most_active = 1024;               // queries that choose lists together
+constexpr size_t order_entries = size_t{4} << 20;  // of their lists by nearness: 16 MiB
+constexpr size_t most_step = 32;                   // lists between two looks at a margin
 
 // A query on its way through the lists.
 class Visitor {
@@ -62,10 +65,10 @@ class Visitor {
 // One thread's part of a search.
 class ListSearch {
  public:
-  ListSearch(const Scorer& scorer, const UnpackMap& map, const std::vector<Gauge>& gauges,
-             const Codes& codes, const Lists& lists, const Queries& queries)
-      : scorer_(scorer), codes_(codes), lists_(lists), queries_(queries),
-        flight_(scorer.plan(), queries, gauges), sifter_(scorer, map) {}
+  ListSearch(const Scorer& scorer, const Codes& codes, const Lists& lists, const Queries& queries)
+      : scorer_(scorer), codes_(codes), lists_(lists), queries_(queries) {
+    if (queries.size() >= worth_sharing) shared_ = std::make_unique<Shared>(scorer, queries);
+  }
 
   void run(size_t begin, size_t end, const Probing& probing, std::vector<Visitor>& visitors) {
     // Without a margin every list is known from the start; else a query looks up more and more.
@@ -88,6 +91,16 @@ class ListSearch {
   }
 
  private:
+  struct Shared {
+    Shared(const Scorer& scorer, const Queries& queries)
+        : map(scorer.plan()), gauges(gauges_of(scorer.plan(), queries)),
+          flight(scorer.plan(), queries, gauges), sifter(scorer, map) {}
+
+    UnpackMap map;
+    std::vector<Gauge> gauges;
+    Flight flight;
+    Sifter sifter;
+  };
   using Want = std::pair<uint32_t, uint32_t>;  // list, slot
 
   void visit(const Want* want, size_t count, size_t begin, std::vector<Visitor>& visitors) {
@@ -113,37 +126,59 @@ class ListSearch {
     }
     RowSource source(codes_, scorer_.plan().code_size, rows);
     if (count < worth_sharing) return score_each(source, first, last);
-    flight_.board(numbers_.data(), count, list);
-    sifter_.run(source, first, last, flight_, keepers_.data());
+    shared_->flight.board(numbers_.data(), count, list);
+    shared_->sifter.run(source, first, last, shared_->flight, keepers_.data());
   }
 
   void score_each(RowSource& source, size_t first, size_t last) {
-    float scores[block_rows];
-    uint16_t above[block_rows];
-    for (size_t at = first; at < last; at += block_rows) {
-      const size_t n = std::min(block_rows, last - at);
+    for (size_t at = first; at < last; at += chunk_rows) {
+      const size_t n = std::min(chunk_rows, last - at);
       const uint8_t* from = source.rows(at, n);
+      scorer_.tails(from, n, tails_);
       for (size_t i = 0; i < numbers_.size(); ++i) {
-        scorer_.exact(from, n, queries_[numbers_[i]], scores);
-        const size_t kept = scorer_.select(scores, n, keepers_[i]->threshold(), above);
-        for (size_t c = 0; c < kept; ++c) {
-          keepers_[i]->push(scores[above[c]], source.number(at + above[c]));
-        }
+        score_rows(source, at, from, n, queries_[numbers_[i]], *keepers_[i]);
       }
     }
   }
 
-  static constexpr size_t worth_sharing = 3;  // queries from which unpacking a list once pays
+  // Once k are held, the first plane tells which rows can enter; those alone meet the second one.
+  void score_rows(const RowSource& source, size_t at, const uint8_t* from, size_t n,
+                  const Query& query, Keeper& keeper) {
+    const float threshold = keeper.threshold();
+    size_t count = n;
+    if (threshold > -std::numeric_limits<float>::infinity()) {
+      scorer_.bound(from, n, query, tails_, scores_);
+      count = scorer_.select(scores_, n, threshold, above_);
+    }
+    if (count == 0) return;
+    if (count > n / 4) {
+      scorer_.exact(from, n, query, tails_, scores_);
+      for (size_t c = 0; c < n; ++c) keeper.push(scores_[c], source.number(at + c));
+      return;
+    }
+    const size_t stride = scorer_.plan().code_size;
+    few_.resize(chunk_rows * stride);
+    for (size_t c = 0; c < count; ++c) {
+      std::memcpy(few_.data() + c * stride, from + above_[c] * stride, stride);
+    }
+    scorer_.exact(few_.data(), count, query, scores_);
+    for (size_t c = 0; c < count; ++c) keeper.push(scores_[c], source.number(at + above_[c]));
+  }
+
+  static constexpr size_t worth_sharing = 5;  // queries from which unpacking a list once pays
 
   const Scorer& scorer_;
   const Codes& codes_;
   const Lists& lists_;
   const Queries& queries_;
-  Flight flight_;
-  Sifter sifter_;
+  std::unique_ptr<Shared> shared_;  // absent where queries are few
   std::vector<int64_t> rows_;
   std::vector<size_t> numbers_;
   std::vector<Keeper*> keepers_;
+  std::vector<uint8_t> few_;
+  Tails tails_;
+  float scores_[chunk_rows];
+  uint16_t above_[chunk_rows];
 };
 
 }  // namespace
@@ -153,13 +188,10 @@ std::vector<std::vector<Hit>> search_lists_batch(const Scorer& scorer, const Cod
                                                  size_t k, const Probing& probing, size_t threads,
                                                  int32_t* probed) {
   const Plan& plan = scorer.plan();
-  const UnpackMap map(plan);
-  const std::vector<Gauge> gauges = gauges_of(plan, queries);
   std::vector<std::vector<Hit>> hits(queries.size());
   const size_t active = std::min(most_active, std::max<size_t>(64, order_entries / plan.set.lists));
-  parallel_ranges(queries.size(), std::max<size_t>(1, threads), [&](size_t, size_t begin,
-                                                                    size_t end) {
-    ListSearch search(scorer, map, gauges, codes, lists, queries);
+  parallel_ranges(queries.size(), threads, [&](size_t, size_t begin, size_t end) {
+    ListSearch search(scorer, codes, lists, queries);
     for (size_t at = begin; at < end; at += active) {
       const size_t stop = std::min(at + active, end);
       std::vector<Visitor> visitors;

@@ -7,7 +7,7 @@
 namespace fewbits::trellis {
 
 struct Lists {
-  const int64_t* offsets = nullptr;  // (lists + 1,), ascending: list l is rows [offsets[l], offsets[l + 1])
+  const int64_t* offsets = nullptr;  // (lists + 1,): list l is rows [offsets[l], offsets[l + 1])
   const uint8_t* alive = nullptr;    // (n,): rows to look at; null for all
 };
 

@@ -70,6 +70,30 @@ def search_lists(
     )
 
 
+def refine(
+    q: Floats,
+    codes: list[Bytes],
+    plan: TrellisPlan,
+    scores: Floats,
+    rows: NDArray[np.int64],
+    reach: Floats,
+    offset: Floats,
+    k: int,
+    threads: int = 1,
+) -> tuple[Floats, NDArray[np.int64]]:
+    """Return (scores, rows) of the k best candidates, each (nq, k), best first.
+
+    Candidates (nq, c) are scored scores + (second score + offset), in descending order of `scores`,
+    until the next one plus `reach` (nq,) is below the k-th best. `codes` follow one another: the
+    first row of an array has the number after the last one of the array before.
+    """
+    starts = np.cumsum([0, *[len(part) for part in codes[:-1]]], dtype=np.int64)
+    native = _native_plan(plan)
+    return _native.trellis_refine(
+        native, codes, starts[: len(codes)], q, scores, rows, reach, offset, k, threads
+    )
+
+
 def _native_plan(plan: TrellisPlan) -> _native.TrellisPlan:
     cached: _native.TrellisPlan | None = plan.__dict__.get("_native")
     if cached is None:

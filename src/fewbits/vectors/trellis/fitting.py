@@ -36,7 +36,7 @@ def build(
     d = len(variance)
     importance = np.zeros(-(-d // GROUP) * GROUP)
     importance[:d] = variance ** (1 + budget.exponent)
-    widths = allocate(importance, budget.code_bytes)
+    widths = allocate(importance[: GROUP * budget.groups], budget.code_bytes)
     total = importance.reshape(-1, GROUP).sum(axis=1)
     coded = np.flatnonzero(widths)
     order = coded[np.lexsort((total[coded], widths[coded]))]

@@ -104,8 +104,8 @@ class TrellisPlan:
             raise InputError("s_step and b_step must be positive")
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out the native counterpart, which is made again where it is needed."""
-        return {key: value for key, value in self.__dict__.items() if key != "_native"}
+        """Leave out what is made again where it is needed, the native counterpart above all."""
+        return {key: value for key, value in self.__dict__.items() if not key.startswith("_")}
 
     @property
     def d(self) -> int:

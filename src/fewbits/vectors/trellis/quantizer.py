@@ -52,6 +52,8 @@ class Trellis(PlanQuantizer, name="trellis"):
         code_bytes: bytes that a row takes, instead of `bits`; the argument is `code_size`.
         centroids: vectors are centred on the nearest of this many k-means centroids; 1 is the mean.
             256 pay below 2 bits from 20,000 vectors on; more make clustered search possible.
+        axes: at most this many axes get bits: faster scans for worse codes of the same size, for
+            a first tier whose candidates are scored again.
         rotation: "pca", or "random": needs no fit, and holds for any data.
         scalar_bytes: 1, 2 or 4 per scalar; default: what bits and the data's lengths ask for.
         seed: of the random rotation and of k-means.
@@ -60,6 +62,7 @@ class Trellis(PlanQuantizer, name="trellis"):
     bits: float | None = None
     code_bytes: int | None = None
     centroids: int = 1
+    axes: int | None = None
     rotation: str = "pca"
     scalar_bytes: int | None = None
     seed: int = 0
@@ -73,6 +76,7 @@ class Trellis(PlanQuantizer, name="trellis"):
         bits: float | None = None,
         code_size: int | None = None,
         centroids: int = 1,
+        axes: int | None = None,
         rotation: str = "pca",
         scalar_bytes: int | None = None,
         seed: int = 0,
@@ -89,7 +93,8 @@ class Trellis(PlanQuantizer, name="trellis"):
             raise InputError("give code_size or code_bytes, not both: they mean the same")
         self.metric, self.bits, self.rotation = metric, bits, rotation
         self.code_bytes = code_bytes if code_size is None else code_size
-        self.centroids, self.scalar_bytes, self.seed = centroids, scalar_bytes, seed
+        self.centroids, self.axes = centroids, axes
+        self.scalar_bytes, self.seed = scalar_bytes, seed
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -105,6 +110,7 @@ class Trellis(PlanQuantizer, name="trellis"):
             raise InputError(f"centroids must be 1 to 65,536, got {self.centroids:,}")
         if self.centroids > 1 and self.rotation == "random":
             raise InputError("centroids are learned from data: use rotation='pca' with them")
+        self.axes = None if self.axes is None else as_count(self.axes, "axes", least=1)
         self.seed = as_count(self.seed, "seed")
 
     def _check_size(self) -> None:
@@ -151,7 +157,7 @@ class Trellis(PlanQuantizer, name="trellis"):
         unit, norm = fitting.unit_rows(r)
         axes, variance = self._axes(unit, len(x), d)
         each = self._scalar_size(r)
-        budget = budget_of(self._wanted_size(d), d, each, len(table))
+        budget = budget_of(self._wanted_size(d), d, each, len(table), self.axes)
         plan = fitting.build(axes, variance, table, self.metric, budget)
         self._learn_scalars(plan.replaced(residual_norm=norm), each, x[rows])
         if len(table) > 1:
@@ -210,7 +216,11 @@ class Trellis(PlanQuantizer, name="trellis"):
         variance = np.full(d, 1.0 / d)
         axes = random_axes(d, self.seed)
         plan = fitting.build(
-            axes, variance, zeros, self.metric, budget_of(self._wanted_size(d), d, each, 1)
+            axes,
+            variance,
+            zeros,
+            self.metric,
+            budget_of(self._wanted_size(d), d, each, 1, self.axes),
         )
         return plan.replaced(scalar_bytes=each, s_step=1.0, b_step=1.0)
 

@@ -16,6 +16,7 @@ from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.specification import normalise
 from fewbits.vectors.trellis import bridge, fitting, specification
 from fewbits.vectors.trellis.budget import budget_of
+from fewbits.vectors.trellis.plan import TrellisPlan
 from fewbits.vectors.trellis.spectrum import principal_axes
 from fewbits.vectors.trellis.state import PlanQuantizer
 
@@ -62,11 +63,37 @@ class TrellisRemainder(PlanQuantizer, name="trellis-remainder", standalone=False
     ) -> Floats:
         """Return float32 (nq, m): scores by both tiers; -inf where the row number is negative."""
         coarse = self._first.rescan(q, first_codes, rows, threads)
-        unit = normalise(q) if self.metric == "cosine" else q
-        fine = bridge.score_rows(unit, codes, rows, self.plan(), thread_count(threads))
-        if self.metric == "l2":  # scores of l2 codes start at -|q|**2, which the first tier holds
-            fine = fine + lane_dot(q, q).astype(np.float32)[:, None]
-        return coarse + fine
+        fine = bridge.score_rows(q, codes, rows, self._scoring(), thread_count(threads))
+        return coarse + (fine + self._offset(q)[:, None])
+
+    def refine(
+        self,
+        q: Floats,
+        codes: list[Bytes],
+        found: tuple[Floats, NDArray[np.int64]],
+        reach: Floats,
+        k: int,
+        threads: int | None,
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Score candidates of the first tier again with the native kernels."""
+        offset = self._offset(q)
+        return bridge.refine(
+            q, codes, self._scoring(), *found, reach, offset, k, thread_count(threads)
+        )
+
+    def _offset(self, q: Floats) -> Floats:
+        """What is added to scores of this tier: those of l2 start at -|q|**2, as the first's do."""
+        if self.metric == "l2":
+            return lane_dot(q, q).astype(np.float32)
+        return np.zeros(len(q), dtype=np.float32)
+
+    def _scoring(self) -> TrellisPlan:
+        """The plan with the index's own metric, which normalises queries for cosine."""
+        kept: TrellisPlan | None = self.__dict__.get("_scoring_plan")
+        if kept is None or kept.basis is not self.plan().basis:
+            kept = self.plan().replaced(metric=self.metric)
+            self.__dict__["_scoring_plan"] = kept
+        return kept
 
     def decode_after(self, codes: Bytes, first_codes: Bytes) -> Floats:
         """Return the vectors that both tiers stand for, float32 (n, d)."""

@@ -51,8 +51,9 @@ inline void add_rows(const Tile& tile, const Block& block, size_t strip, size_t 
 inline uint32_t passing(const Tile& tile, const Block& block, size_t first, size_t row,
                         __m256i sum) {
   const __m256 scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(block.s[row]));
-  __m256 bound = _mm256_fmadd_ps(_mm256_load_ps(tile.bias + first), _mm256_set1_ps(block.b[row]),
-                                 scaled);
+  __m256 bound = _mm256_fmadd_ps(_mm256_load_ps(tile.reach + first),
+                                 _mm256_set1_ps(block.spread[row]), scaled);
+  bound = _mm256_fmadd_ps(_mm256_load_ps(tile.bias + first), _mm256_set1_ps(block.b[row]), bound);
   if (tile.gamma != nullptr) {
     const __m256 gamma = _mm256_loadu_ps(tile.gamma + block.list[row] * tile.pitch + first);
     bound = _mm256_fmadd_ps(gamma, _mm256_set1_ps(block.x[row]), bound);
@@ -97,6 +98,6 @@ void pair_dot(const Block& block, const uint32_t* pair, size_t count, const Plan
 
 }  // namespace
 
-const BlockSteps block_avx2 = {unpack_scalar, sift, pair_dot};
+const BlockSteps block_avx2 = {unpack_scalar, squares_scalar, sift, pair_dot};
 
 }  // namespace fewbits::trellis

@@ -47,12 +47,14 @@ inline __m512i four(const uint8_t* at) {
 template <int R>
 inline void mark(const Tile& tile, const Block& block, size_t strip, size_t r,
                  const __m512i (&sum)[R], uint64_t* out) {
+  const __m512 reach = _mm512_load_ps(tile.reach + strip * strip_lanes);
   const __m512 bias = _mm512_load_ps(tile.bias + strip * strip_lanes);
   const __m512 limit = _mm512_load_ps(tile.limit + strip * strip_lanes);
 #pragma GCC unroll 12
   for (int i = 0; i < R; ++i) {
     const size_t row = r + static_cast<size_t>(i);
     __m512 bound = _mm512_mul_ps(_mm512_cvtepi32_ps(sum[i]), _mm512_set1_ps(block.s[row]));
+    bound = _mm512_fmadd_ps(reach, _mm512_set1_ps(block.spread[row]), bound);
     bound = _mm512_fmadd_ps(bias, _mm512_set1_ps(block.b[row]), bound);
     if (tile.gamma != nullptr) {
       const float* gamma = tile.gamma + block.list[row] * tile.pitch + strip * strip_lanes;
@@ -93,7 +95,7 @@ void sift_rows(const Tile& tile, const Block& block, uint64_t* out) {
 }
 
 void unpack(const UnpackMap& map, const uint8_t* rows, size_t n, size_t stride, uint8_t* u,
-                   size_t width) {
+            size_t width) {
   using Chunk = decltype(unpack_chunk<0>);
   static constexpr Chunk* by_uses[] = {unpack_chunk<0>, unpack_chunk<1>, unpack_chunk<2>,
                                        unpack_chunk<3>, unpack_chunk<4>, unpack_chunk<5>,
@@ -101,6 +103,26 @@ void unpack(const UnpackMap& map, const uint8_t* rows, size_t n, size_t stride, 
   for (size_t c = 0; c < map.chunks.size(); ++c) {
     const UnpackChunk& chunk = map.chunks[c];
     by_uses[chunk.uses](map, chunk, rows, n, stride, u + c * 64, width);
+  }
+}
+
+void squares(const UnpackMap& map, const uint8_t* u, size_t n, size_t width, int32_t* out) {
+  const __m512i most = _mm512_set1_epi8(127);
+  for (size_t i = 0; i < n; i += group) {
+    const size_t left = std::min(group, n - i);
+    __m512i sum[group];
+    for (size_t r = 0; r < group; ++r) {
+      sum[r] = _mm512_setzero_si512();
+      const uint8_t* row = u + (i + std::min(r, left - 1)) * width;
+      for (size_t j = 0; j < width; j += 64) {
+        const __m512i gap = _mm512_sub_epi8(_mm512_load_si512(row + j),
+                                            _mm512_loadu_si512(map.centre.data() + j));
+        const __m512i size = _mm512_min_epu8(_mm512_abs_epi8(gap), most);
+        sum[r] = _mm512_dpbusd_epi32(sum[r], size, size);
+      }
+    }
+    const __mmask16 lanes = static_cast<__mmask16>((1u << left) - 1);
+    _mm512_mask_storeu_epi32(out + i, lanes, sum_rows(sum));
   }
 }
 
@@ -139,6 +161,6 @@ void pair_dot(const Block& block, const uint32_t* pair, size_t count, const Plan
 
 }  // namespace
 
-const BlockSteps block_avx512 = {unpack, sift, pair_dot};
+const BlockSteps block_avx512 = {unpack, squares, sift, pair_dot};
 
 }  // namespace fewbits::trellis

@@ -6,9 +6,11 @@
 //
 // sift finds the (row, query) pairs whose score may reach the query's threshold. With
 //   sum = start[q] + <U of row, plane 1 of q>
-// a pair passes if  float(sum) * s[row] + bias[q] * b[row] + gamma[list[row]][q] * x[row] >= limit[q]
-// (gamma only where given). start carries the offsets and a bound of what plane 2 can add. These
-// floats only bound: their order is free, what passes is scored exactly.
+// a pair passes if
+//   float(sum) * s[row] + reach[q] * spread[row] + bias[q] * b[row] + gamma[list[row]][q] * x[row]
+//     >= limit[q]                                                    (gamma only where given)
+// start carries the offsets; reach[q] * spread[row] bounds what plane 2 can add, as the product of
+// two lengths. These floats only bound: their order is free, what passes is scored exactly.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +30,7 @@ struct Tile {
   const int8_t* plane = nullptr;   // [strip][dword][lane][4], 64-byte aligned
   const int32_t* start = nullptr;  // one per lane, as all that follows; 64-byte aligned
   const int32_t* total = nullptr;  // sum of the plane's bytes
+  const float* reach = nullptr;
   const float* bias = nullptr;
   const float* limit = nullptr;    // +inf in lanes without a query
   const float* gamma = nullptr;    // [list][lane], `pitch` floats from list to list; or null
@@ -36,20 +39,31 @@ struct Tile {
 
 struct Block {
   size_t rows = 0;
-  size_t width = 0;            // bytes from row to row: pseudo-columns rounded up to 64, 0 behind them
+  size_t width = 0;            // bytes from row to row, a multiple of 64; 0 behind the columns
   uint8_t* u = nullptr;        // block_rows x width, 64-byte aligned
   const float* s = nullptr;    // block_rows each; finite; 0 behind the last row
+  const float* spread = nullptr;
   const float* b = nullptr;
   const float* x = nullptr;
   const uint32_t* list = nullptr;  // block_rows, 0 behind the last row; read where gamma is given
 };
 
 // rows: n <= block_rows code rows, `stride` bytes apart; u: n x width bytes.
-using UnpackFn = void(const UnpackMap& map, const uint8_t* rows, size_t n, size_t stride, uint8_t* u,
-                      size_t width);
+using UnpackFn = void(const UnpackMap& map, const uint8_t* rows, size_t n, size_t stride,
+                      uint8_t* u, size_t width);
 
-// out[row]: bit `lane` is set where the pair passes. Bits above the tile's strips, and rows behind the
-// last one (to a multiple of 12), may hold anything.
+// out[row] = sum of squares of distance(U, centre) of the row.
+using SquaresFn = void(const UnpackMap& map, const uint8_t* u, size_t n, size_t width,
+                       int32_t* out);
+
+// |U - centre|, at most 127: 2 U - off2 is within twice that, and 1 where off2 is odd.
+static inline int32_t distance(uint8_t u, uint8_t centre) {
+  const int32_t gap = u < centre ? centre - u : u - centre;
+  return gap < 127 ? gap : 127;
+}
+
+// out[row]: bit `lane` is set where the pair passes. Bits above the tile's strips, and rows behind
+// the last one (to a multiple of 12), may hold anything.
 using SiftFn = void(const Tile& tile, const Block& block, uint64_t* out);
 
 // out[2 i + p] = <U of row pair[i] / 64, planes[pair[i] % 64].plane[p]>.
@@ -61,11 +75,14 @@ using PairDotFn = void(const Block& block, const uint32_t* pair, size_t count, c
 
 struct BlockSteps {
   UnpackFn* unpack;
+  SquaresFn* squares;
   SiftFn* sift;
   PairDotFn* pair_dot;
 };
 
-UnpackFn unpack_scalar;  // AVX2 and NEON gain nothing here: one text for them
+// AVX2 and NEON gain nothing here: one text for them.
+UnpackFn unpack_scalar;
+SquaresFn squares_scalar;
 extern const BlockSteps block_scalar, block_avx2, block_avx512, block_neon;
 
 }  // namespace fewbits::trellis

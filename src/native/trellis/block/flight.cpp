@@ -6,7 +6,7 @@
 namespace fewbits::trellis {
 namespace {
 
-constexpr double rounding = 0x1p-20;  // more than what a handful of float32 operations lose
+constexpr double rounding = 0x1p-19;  // more than what a handful of float32 operations lose
 constexpr double huge = 1e15;         // products of two such numbers are finite float32 numbers
 constexpr double tiny = 1e-30;
 constexpr double most_units = 1e20;   // times `huge` it still is a finite float32 number
@@ -24,15 +24,19 @@ std::vector<Gauge> gauges_of(const Plan& plan, const Queries& queries) {
   for (size_t i = 0; i < out.size(); ++i) {
     const Query& q = queries[i];
     const double weight = double{q.view.weight[0]}, added = double{q.err[0]};
-    int32_t sizes = 0;
-    for (size_t j = 0; j < plan.pseudo; ++j) sizes += std::abs(int{q.view.plain[0][j]});
+    int32_t sizes = 0, squares = 0;
+    for (size_t j = 0; j < plan.pseudo; ++j) {
+      sizes += std::abs(int{q.view.plain[0][j]});
+      squares += int{q.view.plain[1][j]} * int{q.view.plain[1][j]};
+    }
     const double value = 255 * weight * sizes + added;
     const bool bounded = value < huge && double{q.err[1]} < huge && double{q.err[2]} < huge;
     if (!(weight > tiny && bounded && added / (2 * weight) < 1e8)) continue;
     out[i].inverse = 1 / (2 * weight);
     out[i].value = value;
-    const double start = added * out[i].inverse - 0.5 * q.view.base2[0];
-    out[i].start = static_cast<int32_t>(std::ceil(start));
+    out[i].start = static_cast<int32_t>(std::ceil(-0.5 * q.view.base2[0]));
+    const double reach = double{q.view.weight[1]} * std::sqrt(squares) * out[i].inverse;
+    out[i].reach = static_cast<float>(reach * 1.000001);
   }
   return out;
 }
@@ -47,6 +51,7 @@ void Flight::board(const size_t* numbers, size_t count, size_t list) {
   plane_.room(lanes_ * plan_.pseudo);  // what an empty lane adds up cannot pass
   start_.fill(lanes_, 0);
   total_.fill(lanes_, 0);
+  reach_.fill(lanes_, 0);
   bias_.fill(lanes_, 0);
   limit_.fill(lanes_, std::numeric_limits<float>::infinity());
   if (by_list_) gamma_.fill(lanes_ * plan_.set.lists, 0);
@@ -75,6 +80,7 @@ void Flight::take_seat(size_t seat, size_t list) {
   at.per_b = rounding * t + double{q.err[1]};
   at.fixed = rounding * gamma + double{q.err[2]};
   start_[seat] = gauge.start;
+  reach_[seat] = gauge.reach;
   total_[seat] = q.view.sum[0];
   fill_plane(seat);
   Finish& finish = finishes_[seat];
@@ -109,6 +115,7 @@ Tile Flight::tile(size_t t) const {
   tile.plane = plane_.data() + first * plan_.pseudo;
   tile.start = start_.data() + first;
   tile.total = total_.data() + first;
+  tile.reach = reach_.data() + first;
   tile.bias = bias_.data() + first;
   tile.limit = limit_.data() + first;
   tile.gamma = by_list_ ? gamma_.data() + first : nullptr;

@@ -40,9 +40,10 @@ inline constexpr size_t any_list = ~size_t{0};
 
 // What bounding the scores of a query takes, whatever the rows.
 struct Gauge {
-  double inverse = 0;    // 1 / (2 w1): sift counts in units of the sums; 0: unfit
-  double value = 0;      // bound of |v|
-  int32_t start = 0;     // what sums begin with: offsets and the most that plane 2 can add
+  double inverse = 0;  // 1 / (2 w1): sift counts in units of the sums; 0: unfit
+  double value = 0;    // bound of |v|
+  int32_t start = 0;   // what sums begin with
+  float reach = 0;     // length of plane 2, in those units per |2 U - off2|
 };
 
 std::vector<Gauge> gauges_of(const Plan& plan, const Queries& queries);
@@ -114,7 +115,7 @@ class Flight {
   std::vector<Planes> planes_;
   Aligned<int8_t> plane_;
   Aligned<int32_t> start_, total_;
-  Aligned<float> bias_, limit_, gamma_;
+  Aligned<float> reach_, bias_, limit_, gamma_;
 };
 
 }  // namespace fewbits::trellis

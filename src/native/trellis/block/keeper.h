@@ -1,7 +1,6 @@
 // keeper.h - the k best of many hits, chosen in bulk: cheaper than a heap where k is large.
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <vector>
 

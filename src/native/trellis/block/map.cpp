@@ -8,12 +8,13 @@ namespace fewbits::trellis {
 namespace {
 
 constexpr uint8_t nibbles = 5;
+constexpr std::array<Lut, 6> all_tables = {stored_lut(1), stored_lut(2), stored_lut(3),
+                                           stored_lut(4), stored_lut(6), stored_lut(12)};
 
 }  // namespace
 
 UnpackMap::UnpackMap(const Plan& plan) : code_size(plan.code_size), columns(plan.pseudo) {
-  constexpr int widths[] = {1, 2, 3, 4, 6, 12};
-  for (size_t i = 0; i < tables.size(); ++i) tables[i] = stored_lut(widths[i]);
+  tables = all_tables;
   for (const Run& run : plan.runs) {
     const uint8_t table = run.width <= 4 ? static_cast<uint8_t>(run.width - 1)
                           : run.width == 6 ? uint8_t{4} : plain;
@@ -23,6 +24,11 @@ UnpackMap::UnpackMap(const Plan& plan) : code_size(plan.code_size), columns(plan
     if (run.width == 12) add_groups(run.columns, run.low_byte, 4, nibbles);
   }
   for (size_t first = 0; first < groups.size(); first += 8) add_chunk(first);
+  centre.assign(width(), 0);
+  for (size_t j = 0; j < columns; ++j) {
+    centre[j] = static_cast<uint8_t>((plan.off2[j] + 1) / 2);
+    odd += static_cast<size_t>(plan.off2[j] % 2);
+  }
 }
 
 void UnpackMap::add_groups(size_t count, size_t byte, int width, uint8_t table) {

@@ -1,6 +1,6 @@
 // map.h - where the stored values of a code row come from.
-// Every group of 8 pseudo-columns takes them from one 64-bit word of the row: value k is what a table
-// (or nothing) makes of the bits from shift + k * step on.
+// Every group of 8 pseudo-columns takes them from one 64-bit word of the row: value k is what a
+// table (or nothing) makes of the bits from shift + k * step on.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -14,7 +14,7 @@ namespace fewbits::trellis {
 class Plan;
 
 struct UnpackGroup {
-  size_t word = 0;     // byte of the row that the word starts at, plus 1: 0 is the byte before the row
+  size_t word = 0;     // where it starts, plus 1: 0 is the byte before the row
   uint8_t shift = 0;
   uint8_t step = 0;    // bits
   uint8_t table = 0;   // into UnpackMap::tables; plain: the 8 bits themselves
@@ -40,6 +40,8 @@ struct UnpackMap {
   size_t columns = 0;  // pseudo-columns
   std::vector<UnpackGroup> groups;
   std::vector<UnpackChunk> chunks;
+  std::vector<uint8_t> centre;  // (width,): off2 / 2 rounded up; 0 behind the columns
+  size_t odd = 0;               // pseudo-columns with an odd off2
   alignas(64) std::array<Lut, 6> tables;  // widths 1, 2, 3, 4, 6 and low nibbles
 
   size_t width() const { return chunks.size() * 64; }

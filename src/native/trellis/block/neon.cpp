@@ -32,6 +32,7 @@ inline void add_row(const int8_t* plane, const uint8_t* u, size_t dwords, int32x
 inline uint32x4_t passing(const Tile& tile, const Block& block, size_t lane, size_t row,
                           int32x4_t sum) {
   float32x4_t bound = vmulq_n_f32(vcvtq_f32_s32(sum), block.s[row]);
+  bound = vmlaq_n_f32(bound, vld1q_f32(tile.reach + lane), block.spread[row]);
   bound = vmlaq_n_f32(bound, vld1q_f32(tile.bias + lane), block.b[row]);
   if (tile.gamma != nullptr) {
     const float* gamma = tile.gamma + block.list[row] * tile.pitch + lane;
@@ -76,6 +77,6 @@ void pair_dot(const Block& block, const uint32_t* pair, size_t count, const Plan
 
 }  // namespace
 
-const BlockSteps block_neon = {unpack_scalar, sift, pair_dot};
+const BlockSteps block_neon = {unpack_scalar, squares_scalar, sift, pair_dot};
 
 }  // namespace fewbits::trellis

@@ -39,6 +39,7 @@ void sift(const Tile& tile, const Block& block, uint64_t* out) {
         sum += static_cast<uint32_t>(int{u[j]} * int{plane[j / 4 * 64 + j % 4]});
       }
       float bound = static_cast<float>(static_cast<int32_t>(sum)) * block.s[r];
+      bound += tile.reach[lane] * block.spread[r];
       bound += tile.bias[lane] * block.b[r];
       if (tile.gamma != nullptr) {
         bound += tile.gamma[block.list[r] * tile.pitch + lane] * block.x[r];
@@ -72,6 +73,17 @@ void unpack_scalar(const UnpackMap& map, const uint8_t* rows, size_t n, size_t s
   }
 }
 
-const BlockSteps block_scalar = {unpack_scalar, sift, pair_dot};
+void squares_scalar(const UnpackMap& map, const uint8_t* u, size_t n, size_t width, int32_t* out) {
+  for (size_t i = 0; i < n; ++i, u += width) {
+    int32_t sum = 0;
+    for (size_t j = 0; j < width; ++j) {
+      const int32_t gap = distance(u[j], map.centre[j]);
+      sum += gap * gap;
+    }
+    out[i] = sum;
+  }
+}
+
+const BlockSteps block_scalar = {unpack_scalar, squares_scalar, sift, pair_dot};
 
 }  // namespace fewbits::trellis

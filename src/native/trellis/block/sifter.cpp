@@ -1,6 +1,7 @@
 #include "sifter.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 namespace fewbits::trellis {
@@ -16,7 +17,7 @@ const uint8_t* RowSource::rows(size_t position, size_t n) {
   if (number(position + n - 1) - first == static_cast<int64_t>(n - 1)) {
     return codes_.data + static_cast<size_t>(first) * stride_;
   }
-  copy_.resize(block_rows * stride_);
+  copy_.resize(std::max(copy_.size(), n * stride_));
   for (size_t i = 0; i < n; ++i) {
     const size_t row = static_cast<size_t>(number(position + i));
     std::memcpy(copy_.data() + i * stride_, codes_.data + row * stride_, stride_);
@@ -30,11 +31,13 @@ Sifter::Sifter(const Scorer& scorer, const UnpackMap& map)
   std::fill(std::begin(tails_.list), std::end(tails_.list), 0u);
   values_.fill(block_rows * map.width(), 0);
   s_.fill(block_rows, 0);
+  spread_.fill(block_rows, 0);
   b_.fill(block_rows, 0);
   x_.fill(block_rows, 0);
   block_.width = map.width();
   block_.u = values_.data();
   block_.s = s_.data();
+  block_.spread = spread_.data();
   block_.b = b_.data();
   block_.x = x_.data();
   block_.list = tails_.list;
@@ -62,11 +65,18 @@ void Sifter::run(RowSource& source, size_t begin, size_t end, Flight& flight,
 
 // Fills the block from n rows.
 void Sifter::load(const uint8_t* rows, size_t n, Flight& flight, Keeper* const* keepers) {
-  scorer_.kernels().trellis_block->unpack(map_, rows, n, map_.code_size, block_.u, block_.width);
+  const BlockSteps& steps = *scorer_.kernels().trellis_block;
+  steps.unpack(map_, rows, n, map_.code_size, block_.u, block_.width);
+  steps.squares(map_, block_.u, n, block_.width, squares_);
   scorer_.tails(rows, n, tails_);
   block_.rows = n;
   float most_s = 0, most_b = 0;
   bound_scalars(n, most_s, most_b);
+  const float odd = std::sqrt(static_cast<float>(map_.odd));
+  for (size_t i = 0; i < block_rows; ++i) {
+    const float length = 2 * std::sqrt(static_cast<float>(squares_[i])) + odd;
+    spread_[i] = (length * 1.000001f) * s_[i];
+  }
   if (!flight.widen(most_s, most_b)) return;
   for (size_t seat = 0; seat < flight.size(); ++seat) {
     flight.set_limit(seat, keepers[seat]->threshold());

@@ -30,7 +30,7 @@ class Sifter {
  public:
   Sifter(const Scorer& scorer, const UnpackMap& map);
 
-  // keepers: one per seat. Whatever they hold and refuse stays as it is: blocks may come in any order.
+  // Adds positions [begin, end) of the source. keepers: one per seat; rows may come in any order.
   void run(RowSource& source, size_t begin, size_t end, Flight& flight, Keeper* const* keepers);
 
  private:
@@ -48,7 +48,8 @@ class Sifter {
   Block block_;
   Tails tails_;
   Aligned<uint8_t> values_;
-  Aligned<float> s_, b_, x_;
+  Aligned<float> s_, spread_, b_, x_;
+  int32_t squares_[block_rows] = {0};
   std::vector<uint32_t> odd_;  // rows whose scalars allow no bound
   bool any_odd_ = false;
   uint64_t passed_[block_rows];

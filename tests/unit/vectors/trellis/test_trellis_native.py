@@ -26,7 +26,9 @@ def plan_of(
     axes = np.linalg.qr(rng.standard_normal((d, d)))[0]
     variance = np.geomspace(1, decay, d)
     centroids = 0.3 * rng.standard_normal((lists, d)).astype(np.float32)
-    plan = fitting.build(axes, variance / variance.sum(), centroids, metric, Budget(size, 4, 0.5))
+    plan = fitting.build(
+        axes, variance / variance.sum(), centroids, metric, Budget(size, 4, 0.5, 10**6)
+    )
     s, b = np.array([0.2, 2.5]), np.array([-0.4, 0.6])
     return fitting.with_ranges(plan, scalar_bytes, s, b).replaced(residual_norm=1.0)
 
