@@ -29,7 +29,7 @@ class Hooks(Learner, ABC):
     standalone: ClassVar[bool] = True
 
     @abstractmethod
-    def fit(self, x: ArrayLike | Iterable[ArrayLike], *, sample: int = 32_768) -> Any:  # noqa: ANN401
+    def fit(self, x: ArrayLike | Iterable[ArrayLike], *, sample: int | None = None) -> Any:  # noqa: ANN401
         """Learn ranges from calibration vectors."""
 
     @abstractmethod
@@ -45,6 +45,11 @@ class Hooks(Learner, ABC):
         self, q: Floats, codes: Bytes, rows: NDArray[np.int64], threads: int | None
     ) -> Floats:
         """Return the scores of some rows."""
+
+    @property
+    def sample_rows(self) -> int:
+        """Most calibration rows that an index keeps to fit on."""
+        return 32_768
 
     # As a first tier.
 

@@ -19,7 +19,7 @@ from fewbits.vectors.drift import Watched, warn_if_foreign
 from fewbits.vectors.form import Metric
 from fewbits.vectors.hits import Hits
 from fewbits.vectors.ids import as_ids, refuse_duplicates
-from fewbits.vectors.ingest import FIT_ROWS, Ingest, ids_to_replace
+from fewbits.vectors.ingest import Ingest, ids_to_replace
 from fewbits.vectors.probing import Probes
 from fewbits.vectors.quantizer import Quantizer
 from fewbits.vectors.refit import refitted
@@ -84,7 +84,7 @@ class Index(Contents):
                 raise InputError(
                     "fit must come before the first add; call refit, or start a new Index"
                 )
-            self._state.tiers.fit(draw_sample(x, FIT_ROWS))
+            self._state.tiers.fit(draw_sample(x, self._state.tiers.sample_rows))
         return self
 
     def refit(

@@ -16,7 +16,6 @@ from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.segments import Segments
 from fewbits.vectors.tiers import Coded, Tiers
 
-FIT_ROWS = 32_768  # calibration rows kept of whatever is given
 _CLIP_SAMPLE = 256  # rows per block that clipping is measured on
 
 
@@ -56,7 +55,7 @@ class Ingest:
             return
         rows = x if isinstance(x, np.ndarray) else as_matrix(x)
         if rows.ndim != 2 or len(rows):
-            self._tiers.fit(draw_sample(rows, FIT_ROWS), again=False)
+            self._tiers.fit(draw_sample(rows, self._tiers.sample_rows), again=False)
 
     def take(
         self,

@@ -70,13 +70,13 @@ class Quantizer(Hooks, ABC):
 
     # The door: public, concrete.
 
-    def fit(self, x: ArrayLike | Iterable[ArrayLike], *, sample: int = 32_768) -> Self:
+    def fit(self, x: ArrayLike | Iterable[ArrayLike], *, sample: int | None = None) -> Self:
         """Learn ranges from calibration vectors.
 
         Args:
             x: float (n, d), or an iterable of such blocks. Of more than `sample` rows a seeded
                 uniform sample is used; memory stays O(sample + block).
-            sample: most rows to learn from.
+            sample: most rows to learn from; default: what the kind has a use for, mostly 32,768.
 
         Raises:
             InputError: no rows, or not finite floats.
@@ -84,7 +84,8 @@ class Quantizer(Hooks, ABC):
         Warns:
             CalibrationWarning: fewer rows than `advised_rows`, where ranges are learned.
         """
-        rows = draw_sample(x, as_count(sample, "sample", least=1))
+        most = self.sample_rows if sample is None else as_count(sample, "sample", least=1)
+        rows = draw_sample(x, most)
         if len(rows) == 0:
             raise InputError("x must have at least one row to fit on, got none")
         if self.needs_fit and len(rows) < self.advised_rows:

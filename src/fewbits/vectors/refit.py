@@ -12,7 +12,7 @@ from fewbits.errors import InputError
 from fewbits.vectors.drift import Watched
 from fewbits.vectors.exact import fetch
 from fewbits.vectors.ids import IdArray, Rows
-from fewbits.vectors.ingest import FIT_ROWS, Ingest
+from fewbits.vectors.ingest import Ingest
 from fewbits.vectors.sample import draw_sample
 from fewbits.vectors.segments import Segments
 from fewbits.vectors.state import State
@@ -86,7 +86,8 @@ def refitted(
         InputError: nothing to read vectors from, or vectors of another width.
     """
     source = Source(state, originals)
-    sample = source.sample(FIT_ROWS) if x is None else draw_sample(x, FIT_ROWS)
+    most = state.tiers.sample_rows
+    sample = source.sample(most) if x is None else draw_sample(x, most)
     if len(source.ids):
         as_matrix(sample, dims=state.tiers.codes.dims)
     tiers = state.tiers.blank()

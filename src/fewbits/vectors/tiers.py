@@ -49,6 +49,11 @@ class Tiers:
         """Whether rows can be encoded."""
         return self.codes.fitted and (self.rescore is None or self.rescore.fitted)
 
+    @property
+    def sample_rows(self) -> int:
+        """Most calibration rows that the kinds have a use for."""
+        return max(quantizer.sample_rows for quantizer in self)
+
     def fit(self, sample: Floats, *, again: bool = True) -> None:
         """Learn from gated calibration rows; `again=False` keeps what was learned already."""
         if again or not self.codes.fitted:

@@ -272,6 +272,11 @@ class Trellis(PlanQuantizer, name="trellis"):
         """Return a second tier that codes what these codes leave over, at `bits` per dimension."""
         return TrellisRemainder(bits=bits, metric=self.metric, seed=self.seed)
 
+    @property
+    def sample_rows(self) -> int:
+        """Most calibration rows that an index keeps to fit on: enough for every centroid."""
+        return max(super().sample_rows, 64 * self.centroids)
+
     # Lists: rows that share a centroid.
 
     @property
