@@ -10,7 +10,10 @@ import hashlib
 
 import numpy as np
 import pytest
+from trellisplans import quantizer_of, remainder_of, rows
 from variants import Variant, at_every_level, cases
+
+from fewbits.vectors.form import METRICS
 
 GOLDEN: dict[str, str] = {
     "binary-default-cosine": "1605f0aaac2743a5c880182c",
@@ -178,6 +181,68 @@ def test_codes_and_scores_are_those_of_the_first_release(variant):
     assert set(digest(variant)) == {GOLDEN[str(variant)]}
 
 
+# What these learn comes from LAPACK, whose last bits differ between machines: state is given.
+PLANS = {
+    "all-widths": {},
+    "one-centroid": {"lists": 1},
+    "two-id-bytes": {"lists": 300},
+    "byte-scalars": {"scalar_bytes": 1},
+    "float32-scalars": {"scalar_bytes": 4},
+    "one-bit": {"widths": (1,) * 7},
+    "padded": {"d": 29, "widths": (2, 3, 8, 12)},
+}
+PLANNED: dict[str, str] = {
+    "trellis-all-widths-cosine": "4f2327fda7bd7fb80991ac92",
+    "trellis-all-widths-ip": "d23a2485918e81f97a249720",
+    "trellis-all-widths-l2": "f135b855d21f3321a6967f4d",
+    "trellis-one-centroid-cosine": "59fedd8797eceb7894a3f9af",
+    "trellis-one-centroid-ip": "141f8586068bea0910f30264",
+    "trellis-one-centroid-l2": "296e75199e6529076893afee",
+    "trellis-two-id-bytes-cosine": "7b786679ebb331db859797be",
+    "trellis-two-id-bytes-ip": "7ef1eb9427e5057e28b70458",
+    "trellis-two-id-bytes-l2": "fb75964c230336a809c389a2",
+    "trellis-byte-scalars-cosine": "7f8923fd79cf36b9e3c42551",
+    "trellis-byte-scalars-ip": "e71e2c189eecad2c158b29c7",
+    "trellis-byte-scalars-l2": "b522130dc42823b5ed86e584",
+    "trellis-float32-scalars-cosine": "22d8d159498f07921d82e0a5",
+    "trellis-float32-scalars-ip": "f4028d0400e746b8e88cba82",
+    "trellis-float32-scalars-l2": "8ed6e4ddb9953548b74761a8",
+    "trellis-one-bit-cosine": "bc97a791bf8a90cc2bb632dc",
+    "trellis-one-bit-ip": "c2d2abecf11c6b16f365220c",
+    "trellis-one-bit-l2": "1be6eeb97d4edc5c6ef030d6",
+    "trellis-padded-cosine": "a988d9d0ec3a38cb7153438f",
+    "trellis-padded-ip": "fdf069db9d90d49bc3ae53a4",
+    "trellis-padded-l2": "d22c51837988fc4a5da34551",
+}
+
+
+def planned(label: str, metric: str) -> list[str]:
+    """Return the digest of codes of both tiers and their scores, at every level."""
+    shape = PLANS[label]
+    d = shape.get("d", 56)
+    x, q = rows(50, d, 1000), rows(3, d, 5000)
+    first = quantizer_of(metric, **shape)
+    second = remainder_of(metric, first, **{k: v for k, v in shape.items() if k != "lists"})
+
+    def run() -> str:
+        codes = first.encode(x)
+        again = second.encode_after(x, codes, 1)
+        every = np.tile(np.arange(50), (3, 1))
+        scores = [first.score(q, codes), second.rescan_after(q, again, every, codes, 1)]
+        decoded = [first.decode(codes), second.decode_after(again, codes)]
+        whole = [codes, again, *(found.astype("<f4") for found in (*scores, *decoded))]
+        return hashlib.sha256(b"".join(part.tobytes() for part in whole)).hexdigest()[:24]
+
+    return at_every_level(run)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("label", PLANS)
+def test_codes_and_scores_of_a_given_plan_are_those_of_the_first_release(label, metric):
+    assert set(planned(label, metric)) == {PLANNED[f"trellis-{label}-{metric}"]}
+
+
 def test_every_kind_and_packing_rule_is_frozen():
-    assert {v.kind for v in cases()} == {name.split("-")[0] for name in GOLDEN}
+    assert {v.kind for v in cases()} == {name.split("-")[0] for name in (*GOLDEN, *PLANNED)}
     assert len(GOLDEN) >= 100
+    assert len(PLANNED) == len(PLANS) * len(METRICS)

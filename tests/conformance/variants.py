@@ -6,7 +6,7 @@ A kind that is registered and not listed here takes part with its defaults.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -28,6 +28,12 @@ from fewbits.vectors.linear import LinearQuantizer
 
 PLAIN = {"center": False, "correct": False}
 FULL = {"center": True, "correct": True}
+
+
+def row_of(bits: int, rest: int) -> Callable[[int], int]:
+    """Return a function from d to the bytes of d columns of so many bits, and `rest` more."""
+    return lambda d: bits * -(-d // 8) + rest
+
 
 PARAMS: dict[str, dict[str, dict[str, Any]]] = {
     "int8": {
@@ -83,6 +89,16 @@ PARAMS: dict[str, dict[str, dict[str, Any]]] = {
         "stochastic": {"rounding": "stochastic", **PLAIN},
         "stochastic-dynamic": {"rounding": "stochastic", "dynamic": True, "correct": False},
     },
+    "trellis": {
+        "default": {},
+        "one-bit": {"code_size": row_of(1, 2), "scalar_bytes": 1},
+        "four-bits": {"code_size": row_of(4, 8), "scalar_bytes": 4},
+        "eight-bits": {"code_size": row_of(8, 4), "scalar_bytes": 2},
+        "twelve-bits": {"code_size": row_of(12, 4), "scalar_bytes": 2},
+        "centroids": {"code_size": row_of(2, 5), "centroids": 3, "scalar_bytes": 2},
+        "random": {"rotation": "random", "seed": 5},
+        "axes": {"code_size": row_of(1, 4), "axes": 8, "scalar_bytes": 2},
+    },
 }
 
 
@@ -99,8 +115,11 @@ class Variant:
         return f"{self.kind}-{self.label}-{self.metric}"
 
     def make(self, d: int) -> Quantizer:
-        """Return a new quantizer, not fitted; "group" stands for a size that divides d."""
-        params = dict(self.params)
+        """Return a new quantizer, not fitted.
+
+        "group" stands for a size that divides d, a function for what it returns for d.
+        """
+        params = {key: v(d) if callable(v) else v for key, v in self.params.items()}
         if params.get("granularity") == "group":
             params["granularity"] = f"group:{next(g for g in (8, 4, 5, 3, 7, 2, 1) if d % g == 0)}"
         return make_quantizer(self.kind, metric=self.metric, **params)

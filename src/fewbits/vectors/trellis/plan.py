@@ -64,8 +64,10 @@ class TrellisPlan:
             InputError: naming the array and what is wrong with it.
         """
         m, d = _shape(self.basis, "basis", np.int16, 2)
-        if not 1 <= d <= MAX_DIMS or m == 0 or m % GROUP:
-            raise InputError(f"basis must be (8 g, d) with d <= {MAX_DIMS:,}, got {(m, d)}")
+        if not 1 <= d <= MAX_DIMS or not 0 < m < d + GROUP or m % GROUP:
+            raise InputError(
+                f"basis must be (8 g, d) with 8 g < d + 8 and d <= {MAX_DIMS:,}, got {(m, d)}"
+            )
         lists = _shape(self.centroids, "centroids", np.float32, 2)[0]
         wanted = {"sigma": (m,), "widths": (m // GROUP,), "centroids": (lists, d), "mh": (lists, m)}
         for key, shape in wanted.items():
@@ -95,13 +97,15 @@ class TrellisPlan:
         for key in ("centroids", "mh"):
             if not np.all(np.abs(getattr(self, key)) <= 4 * MAX_ABS):  # NaN is not
                 raise InputError(f"{key} must be finite, within +-4e15")
-        if self.scalar_bytes not in (1, 2, 4):
+        if type(self.scalar_bytes) is not int or self.scalar_bytes not in (1, 2, 4):
             raise InputError(f"scalar_bytes must be 1, 2 or 4, got {self.scalar_bytes!r}")
         for key in ("rest_weight", "s_low", "s_step", "b_low", "b_step", "residual_norm"):
-            if not np.isfinite(np.float32(getattr(self, key))):
-                raise InputError(f"{key} must be finite, got {getattr(self, key)!r}")
+            if not abs(getattr(self, key)) <= float(np.finfo(np.float32).max):  # NaN is not
+                raise InputError(f"{key} must be a finite float32, got {getattr(self, key)!r}")
         if not (np.float32(self.s_step) > 0 and np.float32(self.b_step) > 0):
             raise InputError("s_step and b_step must be positive")
+        if self.rest_weight < 0 or self.residual_norm < 0:
+            raise InputError("rest_weight and residual_norm must not be negative")
 
     def __getstate__(self) -> dict[str, object]:
         """Leave out what is made again where it is needed, the native counterpart above all."""

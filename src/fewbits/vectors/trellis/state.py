@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ARRAYS = ("basis", "sigma", "widths", "centroid_table", "mh")
 _NUMBERS = ("rest_weight", "s_low", "s_step", "b_low", "b_step", "residual_norm")
+_LEARNED = (*_ARRAYS, *_NUMBERS, "bytes_per_scalar", "fit_distortion")
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -62,7 +63,9 @@ class PlanQuantizer(Quantizer):
         self._forget()
         super().with_state(state)
         if self.basis is None and self.calibration_rows is None:
+            self._require_nothing()
             return self
+        _check_share(self.fit_distortion)
         for key in _ARRAYS:  # copies: a quantizer must outlive the file it was read from
             setattr(self, key, np.array(getattr(self, key)))
         if self.plan().d != self.dims:
@@ -101,5 +104,17 @@ class PlanQuantizer(Quantizer):
 
     def _forget(self) -> None:
         self.__dict__.pop("_plan", None)
-        for key in (*_ARRAYS, *_NUMBERS, "bytes_per_scalar", "fit_distortion"):
+        for key in _LEARNED:
             setattr(self, key, None)
+
+    def _require_nothing(self) -> None:
+        """Refuse parts of a plan: lists and bytes would be counted by what no plan holds."""
+        for key in _LEARNED:
+            if getattr(self, key) is not None:
+                raise InputError(f"learned {key} needs the basis that was learned with it")
+
+
+def _check_share(lost: object) -> None:
+    """Refuse what cannot be a mean share of energy; None is not known."""
+    if lost is not None and (type(lost) is not float or not 0 <= lost <= 1):
+        raise InputError(f"learned fit_distortion must be a share from 0 to 1, got {lost!r}")
