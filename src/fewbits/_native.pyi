@@ -82,6 +82,9 @@ def trellis_encode(
 def trellis_assign(
     plan: TrellisPlan, x: NDArray[np.float32], threads: int
 ) -> NDArray[np.int32]: ...
+def trellis_unpack(
+    plan: TrellisPlan, codes: NDArray[np.uint8], threads: int
+) -> NDArray[np.uint8]: ...
 def trellis_search(
     plan: TrellisPlan,
     codes: NDArray[np.uint8],

@@ -15,24 +15,28 @@ const Kernels rows[] = {
     {Level::scalar, Level::scalar, dot_i8_scalar, dot_u4_scalar, dot_trit_scalar, dot_b1_scalar,
      dot_f16_scalar, hamming_scalar, epilogue_scalar, encode_scalar,
      select_scalar, trellis::project_scalar, trellis::path_scalar, &trellis::rows_scalar,
-     &trellis::block_scalar, trellis::dot_scalar, &trellis::tail_scalar},
+     &trellis::block_scalar, trellis::dot_scalar, &trellis::tail_scalar,
+     &trellis::ready_scalar},
 #if defined(FEWBITS_HAVE_AVX2)
     {Level::avx2, Level::scalar, dot_i8_avx2, dot_u4_avx2, dot_trit_avx2, dot_b1_avx2,
      dot_f16_avx2, hamming_avx2, nullptr, encode_avx2, select_avx2,
      trellis::project_avx2, trellis::path_avx2, &trellis::rows_avx2,
-     &trellis::block_avx2, trellis::dot_avx2, &trellis::tail_avx2},
+     &trellis::block_avx2, trellis::dot_avx2, &trellis::tail_avx2,
+     &trellis::ready_avx2},
 #endif
 #if defined(FEWBITS_HAVE_AVX512)
     {Level::avx512, Level::avx2, dot_i8_avx512, dot_u4_avx512, dot_trit_avx512, dot_b1_avx512,
      dot_f16_avx512, hamming_avx512, nullptr, encode_avx512, select_avx512,
      trellis::project_avx512, trellis::path_avx512, &trellis::rows_avx512,
-     &trellis::block_avx512, trellis::dot_avx512, &trellis::tail_avx512},
+     &trellis::block_avx512, trellis::dot_avx512, &trellis::tail_avx512,
+     &trellis::ready_avx512},
 #endif
 #if defined(FEWBITS_HAVE_NEON)
     {Level::neon, Level::scalar, dot_i8_neon, dot_u4_neon, dot_trit_neon, dot_b1_neon,
      dot_f16_neon, hamming_neon, nullptr, encode_neon, nullptr,
      trellis::project_neon, trellis::path_neon, &trellis::rows_neon,
-     &trellis::block_neon, trellis::dot_neon, &trellis::tail_neon},
+     &trellis::block_neon, trellis::dot_neon, &trellis::tail_neon,
+     &trellis::ready_neon},
 #endif
 };
 
@@ -74,6 +78,7 @@ Kernels kernels_of(Level level) {
     inherit(filled.trellis_block, below.trellis_block);
     inherit(filled.trellis_dot, below.trellis_dot);
     inherit(filled.trellis_tail, below.trellis_tail);
+    inherit(filled.trellis_ready, below.trellis_ready);
     at = below.level;
   }
   return filled;

@@ -11,6 +11,7 @@
 #include "trellis/dot/dot.h"
 #include "trellis/path/path.h"
 #include "trellis/project/project.h"
+#include "trellis/ready/ready.h"
 #include "trellis/rows/rows.h"
 #include "trellis/tail/tail.h"
 
@@ -34,6 +35,7 @@ struct Kernels {
   const trellis::BlockSteps* trellis_block;
   trellis::DotFn* trellis_dot;
   const trellis::TailSteps* trellis_tail;
+  const trellis::ReadySteps* trellis_ready;
 };
 
 // The kernels of `level`, every cell filled. `level` must be available.

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 
 from fewbits.errors import CalibrationWarning
 from fewbits.vectors import (
@@ -169,6 +170,13 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CalibrationWarning)
         yield
+
+
+def alike(variant: Variant) -> AbstractContextManager[Any]:
+    """Expect the warning that there are fewer distinct rows than centroids asked for."""
+    if variant.params.get("centroids", 1) == 1:
+        return nullcontext()
+    return pytest.warns(CalibrationWarning, match="centroids are used")
 
 
 @contextmanager

@@ -30,8 +30,8 @@ MEMBERS = {
         "advised_rows", "as_codes", "bind", "calibration_rows", "code_size", "decode",
         "decode_after", "dims", "encode", "encode_after", "encode_watched", "fit", "fit_after",
         "fit_distortion", "fitted", "follow", "metric", "name", "needs_fit", "noise", "params",
-        "refine", "remainder", "rescan", "rescan_after", "sample_rows", "scan", "score", "score_rows",
-        "search", "standalone", "state", "with_state",
+        "refine", "remainder", "rescan", "rescan_after", "sample_rows", "scan", "score",
+        "score_rows", "search", "standalone", "state", "with_state",
     ],
     "Hits": ["count", "ids", "index", "scores"],
 }  # fmt: skip

@@ -118,7 +118,7 @@ std::vector<std::vector<Hit>> search_batch(const Scorer& scorer, const Codes& co
                                            size_t n_allowed, size_t k, size_t threads) {
   const size_t n = allowed == nullptr ? codes.n : n_allowed;
   const Plan& plan = scorer.plan();
-  const Work work{scorer,  UnpackMap(plan), codes, queries, gauges_of(plan, queries),
+  const Work work{scorer,  UnpackMap(plan), codes, queries, gauges_of(queries),
                   allowed, n,               k};
   Hits hits(queries.size());
   if (k == 0 || n == 0) return hits;

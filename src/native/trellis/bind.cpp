@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "encode.h"
+#include "unpack.h"
 
 namespace fewbits::trellis {
 namespace {
@@ -63,6 +64,18 @@ Out<int32_t, 1> assign_py(const Plan& plan, In<float, 2> x, size_t threads) {
   return Out<int32_t, 1>(lists, {x.shape(0)}, owner);
 }
 
+Out<uint8_t, 2> unpack_py(const Plan& plan, In<uint8_t, 2> codes, size_t threads) {
+  require(codes.shape(1) == plan.code_size, "codes have the wrong code_size");
+  const size_t n = codes.shape(0), size = unpacked_size(plan);
+  nb::capsule owner;
+  uint8_t* values = fresh<uint8_t>(n * size, owner);
+  {
+    nb::gil_scoped_release release;
+    unpack(plan, codes.data(), n, threads, values);
+  }
+  return Out<uint8_t, 2>(values, {n, size}, owner);
+}
+
 }  // namespace
 
 void bind_trellis(nb::module_& m) {
@@ -76,6 +89,8 @@ void bind_trellis(nb::module_& m) {
       .def_prop_ro("code_size", [](const Plan& plan) { return plan.code_size; });
   m.def("trellis_encode", &encode_py, nb::arg("plan"), nb::arg("x").noconvert(),
         nb::arg("extra").noconvert().none(), nb::arg("threads"));
+  m.def("trellis_unpack", &unpack_py, nb::arg("plan"), nb::arg("codes").noconvert(),
+        nb::arg("threads"));
   m.def("trellis_assign", &assign_py, nb::arg("plan"), nb::arg("x").noconvert(),
         nb::arg("threads"));
 }

@@ -93,7 +93,7 @@ class ListSearch {
  private:
   struct Shared {
     Shared(const Scorer& scorer, const Queries& queries)
-        : map(scorer.plan()), gauges(gauges_of(scorer.plan(), queries)),
+        : map(scorer.plan()), gauges(gauges_of(queries)),
           flight(scorer.plan(), queries, gauges), sifter(scorer, map) {}
 
     UnpackMap map;

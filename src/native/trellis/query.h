@@ -4,6 +4,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "dot/dot.h"
@@ -18,6 +19,8 @@ struct Query {
   const float* t = nullptr;      // (lists,); l2: all -1, else gamma itself
   const float* gamma = nullptr;  // (lists,): also the key by which lists are visited
   float err[3] = {0, 0, 0};
+  int32_t sizes = 0;       // sum of |level| of plane 1
+  int32_t squares = 0;     // sum of level^2 of plane 2
   double noise = 0;        // standard deviation of v s for a row with |r| = residual_norm
   float factor = 1;        // 2 for l2
 };
@@ -35,14 +38,16 @@ class Queries {
 
  private:
   struct Scratch;
-  void add(const Plan& plan, const float* q, size_t i, Scratch& scratch, uint8_t* at);
-  void fill_lists(const Plan& plan, double squares, size_t i, Scratch& scratch);
-  void fill_planes(const Plan& plan, Query& query, Scratch& scratch, int8_t* at);
+  void add(const Plan& plan, const float* q, size_t first, size_t n, Scratch& scratch);
+  void fill_lists(const Plan& plan, const int32_t* products, double squares, size_t i);
+  void fill_planes(const Plan& plan, const int32_t* products, double length, size_t i,
+                   Scratch& scratch);
 
   size_t plane_bytes_ = 0;
   std::vector<Query> queries_;
   std::vector<float> lists_;  // t and gamma of every query
-  std::vector<uint8_t> storage_;
+  std::unique_ptr<uint8_t[]> storage_;
+  int8_t* planes_ = nullptr;  // in storage_, 64-byte aligned
 };
 
 }  // namespace fewbits::trellis

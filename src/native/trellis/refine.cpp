@@ -31,6 +31,8 @@ class Refiner {
     for (size_t at = 0; at < from.count; at += round_rows) {
       if (scores[at] + from.reach[i] < best.threshold()) break;
       const size_t n = std::min(round_rows, from.count - at);
+      if (at == 0) fetch(rows, n);
+      fetch(rows + at + n, std::min(round_rows, from.count - at - n));
       score(query, rows + at, n);
       for (size_t c = 0; c < n; ++c) {
         if (rows[at + c] < 0) continue;
@@ -43,6 +45,17 @@ class Refiner {
   }
 
  private:
+  // Of rows to be scored soon: they lie anywhere, so that each would be waited for.
+  void fetch(const int64_t* rows, size_t n) const {
+    const size_t stride = scorer_.plan().code_size;
+    for (size_t c = 0; c < n; ++c) {
+      if (rows[c] < 0) continue;
+      const uint8_t* row = find(parts_, rows[c], stride);
+      for (size_t at = 0; at < stride; at += 64) __builtin_prefetch(row + at);
+      __builtin_prefetch(row + stride - 1);
+    }
+  }
+
   void score(const Query& query, const int64_t* rows, size_t n) {
     const size_t stride = scorer_.plan().code_size;
     for (size_t c = 0; c < n; ++c) {

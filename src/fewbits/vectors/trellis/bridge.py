@@ -9,7 +9,10 @@ from fewbits import _native
 from fewbits.arrays import Bytes, Floats
 from fewbits.vectors.form import METRICS
 from fewbits.vectors.lanes import Doubles
+from fewbits.vectors.trellis import specification
 from fewbits.vectors.trellis.plan import TrellisPlan
+
+_ROWS = 4096  # decoded at a time: their doubles stay in the cache
 
 
 def encode(
@@ -22,6 +25,20 @@ def encode(
 def assign(x: Floats, plan: TrellisPlan, threads: int = 1) -> NDArray[np.int32]:
     """Return the nearest centroid of each row, int32 (n,)."""
     return _native.trellis_assign(_native_plan(plan), x, threads)
+
+
+def unpack(codes: Bytes, plan: TrellisPlan, threads: int = 1) -> Bytes:
+    """Return the stored values of code rows, uint8 (n, m + m12)."""
+    return _native.trellis_unpack(_native_plan(plan), codes, threads)
+
+
+def decode(codes: Bytes, plan: TrellisPlan) -> Floats:
+    """Return the vectors that code rows stand for, float32 (n, d), in blocks of rows."""
+    out = np.empty((len(codes), plan.d), dtype=np.float32)
+    for start in range(0, len(codes), _ROWS):
+        part = codes[start : start + _ROWS]
+        out[start : start + _ROWS] = specification.decode(part, plan, unpack(part, plan))
+    return out
 
 
 def score(q: Floats, codes: Bytes, plan: TrellisPlan, threads: int = 1) -> Floats:

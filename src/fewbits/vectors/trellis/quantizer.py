@@ -242,7 +242,7 @@ class Trellis(PlanQuantizer, name="trellis"):
         return bridge.encode(x, self.plan(), threads=thread_count(threads))
 
     def _decode(self, codes: Bytes) -> Floats:
-        return specification.decode(codes, self.plan())
+        return bridge.decode(codes, self.plan())
 
     def _score(self, q: Floats, codes: Bytes, threads: int | None) -> Floats:
         return bridge.score(q, codes, self.plan(), thread_count(threads))

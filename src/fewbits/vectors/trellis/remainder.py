@@ -149,7 +149,7 @@ class TrellisRemainder(PlanQuantizer, name="trellis-remainder", standalone=False
         )
 
     def _decode(self, codes: Bytes) -> Floats:
-        return specification.decode(codes, self.plan())
+        return bridge.decode(codes, self.plan())
 
     def _code_size(self, d: int) -> int:
         return self.plan().code_size if self.basis is not None else round(self.bits * d / 8)

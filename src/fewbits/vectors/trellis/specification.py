@@ -96,10 +96,14 @@ def encode(x: Floats, plan: TrellisPlan, extra: Doubles | None = None) -> tuple[
     return np.hstack([found.payload, ids, *as_bytes]), found.distortion
 
 
-def decode(rows: Bytes, plan: TrellisPlan) -> Floats:
-    """Return the vectors that code rows stand for, float32 (n, d)."""
+def decode(rows: Bytes, plan: TrellisPlan, stored: Bytes | None = None) -> Floats:
+    """Return the vectors that code rows stand for, float32 (n, d).
+
+    `stored` are the values of the rows' columns, where they were unpacked already.
+    """
     lists, s, b = row_scalars(rows, plan)
-    whole = np.ldexp(values(unpack(rows, plan), plan), GAIN_BITS + 1)
+    known = unpack(rows, plan) if stored is None else stored.astype(np.int64)
+    whole = np.ldexp(values(known, plan), GAIN_BITS + 1)
     exact = whole @ plan.basis.astype(np.float64)  # integers below 2**53: no order of sums matters
     offset = plan.centroids[lists].astype(np.float64)
     if plan.metric != "l2":

@@ -19,23 +19,18 @@ double largest(const float* values, size_t count) {
 
 }  // namespace
 
-std::vector<Gauge> gauges_of(const Plan& plan, const Queries& queries) {
+std::vector<Gauge> gauges_of(const Queries& queries) {
   std::vector<Gauge> out(queries.size());
   for (size_t i = 0; i < out.size(); ++i) {
     const Query& q = queries[i];
     const double weight = double{q.view.weight[0]}, added = double{q.err[0]};
-    int32_t sizes = 0, squares = 0;
-    for (size_t j = 0; j < plan.pseudo; ++j) {
-      sizes += std::abs(int{q.view.plain[0][j]});
-      squares += int{q.view.plain[1][j]} * int{q.view.plain[1][j]};
-    }
-    const double value = 255 * weight * sizes + added;
+    const double value = 255 * weight * q.sizes + added;
     const bool bounded = value < huge && double{q.err[1]} < huge && double{q.err[2]} < huge;
     if (!(weight > tiny && bounded && added / (2 * weight) < 1e8)) continue;
     out[i].inverse = 1 / (2 * weight);
     out[i].value = value;
     out[i].start = static_cast<int32_t>(std::ceil(-0.5 * q.view.base2[0]));
-    const double reach = double{q.view.weight[1]} * std::sqrt(squares) * out[i].inverse;
+    const double reach = double{q.view.weight[1]} * std::sqrt(q.squares) * out[i].inverse;
     out[i].reach = static_cast<float>(reach * 1.000001);
   }
   return out;

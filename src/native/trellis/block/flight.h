@@ -46,7 +46,7 @@ struct Gauge {
   float reach = 0;     // length of plane 2, in those units per |2 U - off2|
 };
 
-std::vector<Gauge> gauges_of(const Plan& plan, const Queries& queries);
+std::vector<Gauge> gauges_of(const Queries& queries);
 
 // From a pair's sums to its score: what query.h and dot.h say, side by side in memory.
 struct alignas(64) Finish {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fewbits.vectors import set_simd_level, simd_level, simd_levels
-from fewbits.vectors.trellis import bridge, fitting, scoring, specification
+from fewbits.vectors.trellis import bitstream, bridge, fitting, scoring, specification
 from fewbits.vectors.trellis.budget import Budget
 from fewbits.vectors.trellis.plan import TrellisPlan
 
@@ -56,6 +56,16 @@ def test_bytes_are_those_of_the_specification(level, shape, metric):
     expected, share = specification.encode(x, plan)
     assert np.array_equal(codes, expected)
     assert np.array_equal(lost, share)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_rows_unpack_and_decode_as_specified(level, shape):
+    d, size = shape
+    plan = plan_of(d, size, "cosine", lists=3)
+    codes = np.random.default_rng(1).integers(0, 256, (230, plan.code_size), dtype=np.uint8)
+    assert np.array_equal(bridge.unpack(codes, plan), bitstream.unpack(codes, plan))
+    codes[:, -4:] = 0
+    assert np.array_equal(bridge.decode(codes, plan), specification.decode(codes, plan))
 
 
 @pytest.mark.parametrize("scalar_bytes", [1, 2, 4])

@@ -1,0 +1,10 @@
+#include "ready.h"
+
+namespace fewbits::trellis {
+namespace {
+#include "body.h"
+}  // namespace
+
+const ReadySteps ready_neon = {start, planes};
+
+}  // namespace fewbits::trellis
