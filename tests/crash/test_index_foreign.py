@@ -273,7 +273,7 @@ def _with_factors(codes, value):
 
 
 @pytest.mark.parametrize("rescore", [None, "int8"])
-@pytest.mark.parametrize("kind", ["binary", "ternary", "int4", "int8", "float16"])
+@pytest.mark.parametrize("kind", ["binary", "ternary", "int4", "int8", "float16", "trellis"])
 @pytest.mark.parametrize("what", HARMLESS)
 def test_codes_that_no_encoder_wrote_are_searched_without_harm(what, kind, rescore, tmp_path):
     index = Index(kind, metric="l2", rescore=rescore).add(sample(N, 32))

@@ -49,10 +49,10 @@ for number in range(kills):
         os.close(reader)
         save_forever(pipe)
     os.close(pipe)
+    said = os.read(reader, 8) if number % 4 == 3 else b""  # some saves do finish, however slow
     time.sleep(draw.uniform(0.001, 0.08))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    said = b""
     while piece := os.read(reader, 65536):
         said += piece
     os.close(reader)
@@ -60,20 +60,27 @@ for number in range(kills):
     index = Index.open(folder)
     rows = len(index)
     assert rows in (last, last + 200), (rows, last)
-    assert index.ids.tolist() == list(range(rows))
+    held = index.ids.tolist()
+    assert (sorted(held) if sys.argv[3] == "by list" else held) == list(range(rows))
     assert index.search(block[:2], rows + 1).ids.shape == (2, rows)
     last = rows
 print("rows", last)
 """
 
 
+KILLED = {
+    "as added": {"quantizer": "int8"},
+    "by list": {"quantizer": "trellis", "bits": 4, "clusters": 4, "rescore_bits": 6},
+}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
-def test_a_kill_during_save_leaves_the_old_or_the_new_index(tmp_path):
-    Index("int8").add(np.tile(sample(100, D), (3, 1))[:256]).save(tmp_path / "first")
-    index = Index(Index.open(tmp_path / "first").quantizer)
+@pytest.mark.parametrize("order", KILLED)
+def test_a_kill_during_save_leaves_the_old_or_the_new_index(order, tmp_path):
+    index = Index(**KILLED[order]).fit(np.tile(sample(100, D), (3, 1))[:256])
     index.add(sample(200, D)).save(tmp_path / "index")
     done = subprocess.run(
-        [sys.executable, "-c", SAVER, str(tmp_path / "index"), str(KILLS)],
+        [sys.executable, "-c", SAVER, str(tmp_path / "index"), str(KILLS), order],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@
 namespace fewbits::trellis {
 namespace {
 
-constexpr size_t most_seats = 256;
+constexpr size_t most_seats = 1024;
 constexpr size_t table_entries = size_t{4} << 20;  // of the lists' gammas of a flight: 16 MiB
 constexpr size_t thread_rows = 4096;               // fewer do not pay a further thread
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();

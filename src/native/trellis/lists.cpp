@@ -13,49 +13,59 @@ namespace fewbits::trellis {
 namespace {
 
 constexpr size_t most_active = 1024;               // queries that choose lists together
-constexpr size_t order_entries = size_t{4} << 20;  // of their lists by nearness: 16 MiB
+constexpr size_t order_entries = size_t{2} << 20;  // of their lists by nearness: 16 MiB
 constexpr size_t most_step = 32;                   // lists between two looks at a margin
 
-// A query on its way through the lists.
+// A query on its way through the lists, nearest first.
 class Visitor {
  public:
   Visitor(const Query& query, size_t lists, size_t k) : query_(&query), order_(lists), keeper(k) {
-    std::iota(order_.begin(), order_.end(), 0u);
-    std::make_heap(order_.begin(), order_.end(), Later{query.gamma});
+    for (size_t l = 0; l < lists; ++l) order_[l] = (uint64_t{descending(query.gamma[l])} << 32) | l;
   }
 
   // Names the next lists, at most `step`; false where there is none to visit.
   bool name(const Probing& probing, size_t step, uint32_t slot,
             std::vector<std::pair<uint32_t, uint32_t>>& wanted) {
-    const size_t all = visited + order_.size();
+    const size_t all = order_.size();
     const size_t most = probing.probes == 0 ? all : std::min(all, probing.probes);
     const size_t before = visited;
-    for (; visited < std::min(most, before + step); ++visited) {
+    const size_t end = std::min(most, before + step);
+    if (end > sorted_) sort_to(std::min(all, std::max(end, 2 * sorted_)), probing.margin >= 0);
+    for (; visited < end; ++visited) {
       if (!worth(probing.margin)) break;
-      wanted.emplace_back(order_.front(), slot);
-      std::pop_heap(order_.begin(), order_.end(), Later{query_->gamma});
-      order_.pop_back();
+      wanted.emplace_back(static_cast<uint32_t>(order_[visited]), slot);
     }
     return visited > before;
   }
 
  private:
-  // Front of the heap: the list with the greatest gamma, of equals the first.
-  struct Later {
-    const float* gamma;
-    bool operator()(uint32_t a, uint32_t b) const {
-      return gamma[a] < gamma[b] || (gamma[a] == gamma[b] && a > b);
-    }
-  };
+  // Numbers in the opposite order of floats.
+  static uint32_t descending(float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits >> 31 ? bits : ~bits & 0x7fffffffu;
+  }
+
+  // Lists sorted_ to `end` come to their places; in order if somebody looks at each.
+  void sort_to(size_t end, bool each) {
+    const auto from = order_.begin() + static_cast<ptrdiff_t>(sorted_);
+    const auto to = order_.begin() + static_cast<ptrdiff_t>(end);
+    if (end < order_.size()) std::nth_element(from, to, order_.end());
+    if (each) std::sort(from, to);
+    sorted_ = end;
+  }
 
   bool worth(double margin) {
     if (margin < 0 || keeper.size() < keeper.capacity()) return true;
-    return !(double{query_->gamma[order_.front()]} + margin * query_->noise <
+    return !(double{query_->gamma[static_cast<uint32_t>(order_[visited])]} + margin * query_->noise <
              double{keeper.worst()});
   }
 
   const Query* query_;
-  std::vector<uint32_t> order_;
+  // Lists behind their keys: the greater gamma first, of equals the lower list. The first `sorted_`
+  // are in their places.
+  std::vector<uint64_t> order_;
+  size_t sorted_ = 0;
 
  public:
   size_t visited = 0;
@@ -71,22 +81,20 @@ class ListSearch {
   }
 
   void run(size_t begin, size_t end, const Probing& probing, std::vector<Visitor>& visitors) {
-    // Without a margin every list is known from the start; else a query looks up more and more.
-    size_t step = probing.margin < 0 ? scorer_.plan().set.lists : 1;
+    // The nearest lists first: they raise the bar for the others. Without a margin these are known.
+    size_t step = probing.margin < 0 ? std::max<size_t>(4, probing.probes / 8) : 4;
     std::vector<std::pair<uint32_t, uint32_t>> wanted;
     do {
       wanted.clear();
       for (size_t i = begin; i < end; ++i) {
         visitors[i - begin].name(probing, step, static_cast<uint32_t>(i - begin), wanted);
       }
-      std::sort(wanted.begin(), wanted.end());
-      for (size_t at = 0; at < wanted.size();) {
-        size_t stop = at;
-        while (stop < wanted.size() && wanted[stop].first == wanted[at].first) ++stop;
-        visit(wanted.data() + at, stop - at, begin, visitors);
-        at = stop;
+      group_by_list(wanted);
+      for (size_t list = 0; list + 1 < starts_.size(); ++list) {
+        const size_t count = starts_[list + 1] - starts_[list];
+        if (count > 0) visit(list, slots_.data() + starts_[list], count, begin, visitors);
       }
-      step = std::min(2 * step, std::max(step, most_step));
+      step = probing.margin < 0 ? scorer_.plan().set.lists : std::min(2 * step, most_step);
     } while (!wanted.empty());
   }
 
@@ -101,10 +109,18 @@ class ListSearch {
     Flight flight;
     Sifter sifter;
   };
-  using Want = std::pair<uint32_t, uint32_t>;  // list, slot
 
-  void visit(const Want* want, size_t count, size_t begin, std::vector<Visitor>& visitors) {
-    const size_t list = want->first;
+  // slots_[starts_[l] .. starts_[l + 1]): who wants list l, ascending.
+  void group_by_list(const std::vector<std::pair<uint32_t, uint32_t>>& wanted) {
+    starts_.assign(scorer_.plan().set.lists + 1, 0);
+    for (const auto& want : wanted) ++starts_[want.first];
+    std::partial_sum(starts_.begin(), starts_.end(), starts_.begin());
+    slots_.resize(wanted.size());
+    for (size_t i = wanted.size(); i-- > 0;) slots_[--starts_[wanted[i].first]] = wanted[i].second;
+  }
+
+  void visit(size_t list, const uint32_t* slots, size_t count, size_t begin,
+             std::vector<Visitor>& visitors) {
     size_t first = static_cast<size_t>(lists_.offsets[list]);
     size_t last = static_cast<size_t>(lists_.offsets[list + 1]);
     const int64_t* rows = nullptr;
@@ -121,8 +137,8 @@ class ListSearch {
     numbers_.clear();
     keepers_.clear();
     for (size_t i = 0; i < count; ++i) {
-      numbers_.push_back(begin + want[i].second);
-      keepers_.push_back(&visitors[want[i].second].keeper);
+      numbers_.push_back(begin + slots[i]);
+      keepers_.push_back(&visitors[slots[i]].keeper);
     }
     RowSource source(codes_, scorer_.plan().code_size, rows);
     if (count < worth_sharing) return score_each(source, first, last);
@@ -172,6 +188,8 @@ class ListSearch {
   const Lists& lists_;
   const Queries& queries_;
   std::unique_ptr<Shared> shared_;  // absent where queries are few
+  std::vector<size_t> starts_;
+  std::vector<uint32_t> slots_;
   std::vector<int64_t> rows_;
   std::vector<size_t> numbers_;
   std::vector<Keeper*> keepers_;

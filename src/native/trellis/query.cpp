@@ -133,15 +133,17 @@ void Queries::fill_planes(const Plan& plan, const int32_t* products, double leng
   query.sizes = sums.sizes[0];
   query.squares = sums.squares[1];
   const double half = (0.5 * double{query.factor}) * sums.unit;
-  const std::vector<uint32_t>& order = plan.program->order();
+  const size_t columns = plan.pseudo;
+  const uint32_t* order = plan.program->order().data();
   PlaneView& view = query.view;
   double most[2];
   for (int p = 0; p < 2; ++p) {
     int8_t* steps = at + static_cast<size_t>(p + 2) * plane_bytes_;
-    for (size_t j = 0; j < plan.pseudo; ++j) steps[j] = plain[p][order[j]];
-    std::fill(plain[p] + plan.pseudo, plain[p] + plane_bytes_, int8_t{0});
-    std::fill(steps + plan.pseudo, steps + plane_bytes_, int8_t{0});
-    view.plain[p] = plain[p];
+    int8_t* from = plain[p];
+    for (size_t j = 0; j < columns; ++j) steps[j] = from[order[j]];
+    std::fill(from + columns, from + plane_bytes_, int8_t{0});
+    std::fill(steps + columns, steps + plane_bytes_, int8_t{0});
+    view.plain[p] = from;
     view.steps[p] = steps;
     view.base2[p] = sums.base[p];
     view.sum[p] = sums.sum[p];

@@ -51,8 +51,8 @@ class Refiner {
     for (size_t c = 0; c < n; ++c) {
       if (rows[c] < 0) continue;
       const uint8_t* row = find(parts_, rows[c], stride);
-      for (size_t at = 0; at < stride; at += 64) __builtin_prefetch(row + at);
-      __builtin_prefetch(row + stride - 1);
+      for (size_t at = 0; at < stride; at += 64) __builtin_prefetch(row + at, 0, 2);
+      __builtin_prefetch(row + stride - 1, 0, 2);
     }
   }
 

@@ -1,4 +1,4 @@
-// refine.h - score the candidates of a scan again, with the codes of what the scan's codes left over.
+// refine.h - score a scan's candidates again, with the codes of what the scan's codes left over.
 #pragma once
 #include <cstddef>
 #include <cstdint>

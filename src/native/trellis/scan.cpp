@@ -6,6 +6,7 @@
 
 #include "../threads.h"
 #include "batch.h"
+#include "one.h"
 
 namespace fewbits::trellis {
 namespace {
@@ -31,90 +32,6 @@ size_t worth(size_t threads, size_t n, size_t stride) {
   return std::max<size_t>(1, std::min(threads, n * stride / thread_bytes));
 }
 
-// Some rows as contiguous memory: a pointer where they are neighbours, else a copy.
-class Chunk {
- public:
-  Chunk(const Codes& codes, size_t stride, const int64_t* allowed)
-      : codes_(codes), stride_(stride), allowed_(allowed) {}
-
-  const uint8_t* rows(size_t begin, size_t n) {
-    const size_t first = static_cast<size_t>(row(begin));
-    if (static_cast<size_t>(row(begin + n - 1)) - first == n - 1) {
-      return codes_.data + first * stride_;
-    }
-    copy_.resize(chunk_rows * stride_);
-    for (size_t i = 0; i < n; ++i) {
-      const size_t at = static_cast<size_t>(allowed_[begin + i]);
-      std::memcpy(copy_.data() + i * stride_, codes_.data + at * stride_, stride_);
-    }
-    return copy_.data();
-  }
-
-  int64_t row(size_t position) const {
-    return allowed_ == nullptr ? static_cast<int64_t>(position) : allowed_[position];
-  }
-
- private:
-  const Codes& codes_;
-  size_t stride_;
-  const int64_t* allowed_;
-  std::vector<uint8_t> copy_;
-};
-
-// The best rows of one query, chunk by chunk. Once k are held, the first plane tells which rows of
-// a chunk can enter; those alone meet the second one.
-class OneScan {
- public:
-  OneScan(const Scorer& scorer, const Query& query, size_t k)
-      : scorer_(scorer), query_(query), best(k), stride_(scorer.plan().code_size) {}
-
-  void add(const uint8_t* rows, size_t begin, size_t n, const Chunk& chunk) {
-    scorer_.tails(rows, n, tails_);
-    size_t count = n;
-    if (sieve_ && best.threshold() > -std::numeric_limits<float>::infinity()) {
-      scorer_.bound(rows, n, query_, tails_, scores_);
-      count = scorer_.select(scores_, n, best.threshold(), above_);
-      sieve_ = count < n / 4;
-      if (sieve_) return add_some(rows, begin, count, chunk);
-    }
-    scorer_.exact(rows, n, query_, tails_, scores_);
-    count = scorer_.select(scores_, n, best.threshold(), above_);
-    for (size_t c = 0; c < count; ++c) push(scores_[above_[c]], chunk.row(begin + above_[c]));
-    sieve_ = count < n / 4;
-  }
-
- private:
-  // Rows above_[0 .. count) of the chunk.
-  void add_some(const uint8_t* rows, size_t begin, size_t count, const Chunk& chunk) {
-    if (count == 0) return;
-    copy_.resize(chunk_rows * stride_);
-    for (size_t c = 0; c < count; ++c) {
-      std::memcpy(copy_.data() + c * stride_, rows + above_[c] * stride_, stride_);
-    }
-    scorer_.exact(copy_.data(), count, query_, scores_);
-    for (size_t c = 0; c < count; ++c) push(scores_[c], chunk.row(begin + above_[c]));
-  }
-
-  // Codes that no encoder wrote may score NaN: last, but still counted as a row.
-  void push(float score, int64_t row) {
-    best.push({score == score ? score : -std::numeric_limits<float>::infinity(), row});
-  }
-
-  const Scorer& scorer_;
-  const Query& query_;
-
- public:
-  TopK best;
-
- private:
-  size_t stride_;
-  bool sieve_ = true;
-  Tails tails_;
-  float scores_[chunk_rows];
-  uint16_t above_[chunk_rows];
-  std::vector<uint8_t> copy_;
-};
-
 std::vector<Hit> search_one(const Scorer& scorer, const Codes& codes, const Query& query,
                             const int64_t* allowed, size_t n, size_t k, size_t threads) {
   const size_t stride = scorer.plan().code_size;
@@ -127,7 +44,7 @@ std::vector<Hit> search_one(const Scorer& scorer, const Codes& codes, const Quer
       const size_t count = std::min(chunk_rows, end - at);
       scan.add(chunk.rows(at, count), at, count, chunk);
     }
-    best[part] = std::move(scan.best);
+    best[part] = scan.finish();
   });
   for (size_t part = 1; part < parts; ++part) best[0].merge(best[part]);
   return best[0].sorted();
@@ -158,6 +75,18 @@ void Scorer::bound(const uint8_t* rows, size_t n, const Query& query, const Tail
   kernels_.trellis_dot(rows, n, plan_.program->view(), first, out);
   const ScoreTerms terms = {query.t, query.gamma, plan_.set.lists == 1, query.err};
   kernels_.trellis_tail->score(tails, n, terms, out);
+}
+
+void Scorer::sift(const uint8_t* rows, size_t n, const Query& query, float threshold,
+                  uint64_t* pass) const {
+  const ScoreTerms terms = {query.t, query.gamma, true, query.err};
+  kernels_.trellis_tail->sift(rows, n, plan_.program->view(), query.view, form_, terms, threshold,
+                              pass);
+}
+
+bool Scorer::can_sift() const {
+  return kernels_.trellis_tail->sift != nullptr && plan_.set.lists == 1 &&
+         plan_.set.scalar_bytes == 1 && plan_.code_size >= shortest_row;
 }
 
 std::vector<std::vector<Hit>> search(const Plan& plan, const Codes& codes, const Queries& queries,

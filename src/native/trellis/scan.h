@@ -30,6 +30,10 @@ class Scorer {
   // out[i]: no less than the score of row i, from the first plane; may be NaN.
   void bound(const uint8_t* rows, size_t n, const Query& query, const Tails& tails,
              float* out) const;
+  // Bit i % 64 of pass[i / 64]: row i may score `threshold` or more. Where can_sift().
+  void sift(const uint8_t* rows, size_t n, const Query& query, float threshold,
+            uint64_t* pass) const;
+  bool can_sift() const;
   size_t select(const float* scores, size_t n, float threshold, uint16_t* out) const {
     return kernels_.select(scores, n, threshold, out);
   }

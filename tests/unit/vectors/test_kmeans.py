@@ -126,6 +126,14 @@ def test_fewer_distinct_rows_than_centroids_give_fewer_centroids_and_a_warning(d
     assert np.allclose(exact(x, centroids).min(axis=1), 0, atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_that_all_lie_on_a_centroid_leave_the_others_empty(seed):
+    """Then no cluster costs anything, and the first of all may be one without rows."""
+    x = np.array([[0], [1], [1], [1]], dtype=np.float32)
+    with pytest.warns(CalibrationWarning, match=r"only 2 of 3 centroids"):
+        assert sorted(train(x, 3, spherical=False, seed=seed).tolist()) == [[0], [1]]
+
+
 def test_fewer_rows_than_centroids_give_one_each_and_a_warning():
     x, _ = groups(n=20)
     with pytest.warns(CalibrationWarning, match="only 20 of 64"):

@@ -118,6 +118,7 @@ def _far_rows(rows: Floats, lists: NDArray[np.int32], centroids: Floats, wanted:
         gap = rows[block] - centroids[lists[block]]
         far[block] = lane_dot(gap, gap)
     cost = np.bincount(lists, weights=far, minlength=len(centroids))
+    cost[np.bincount(lists, minlength=len(centroids)) == 0] = -1  # an empty one has no row to give
     chosen = np.empty(wanted, dtype=np.int64)
     for i in range(wanted):
         widest = int(np.argmax(cost))

@@ -54,6 +54,12 @@ class PlanQuantizer(Quantizer):
             self.__dict__["_plan"] = cached
         return cached
 
+    def state(self) -> dict[str, Any]:
+        """Return what was learned, or drawn: a rotation may be drawn otherwise elsewhere."""
+        found = super().state()
+        used: TrellisPlan | None = self.__dict__.get("_plan")
+        return found | _fields(used) if self.basis is None and used is not None else found
+
     def with_state(self, state: dict[str, Any]) -> Self:
         """Take over learned state as `state` returned it. Returns self.
 
@@ -97,9 +103,8 @@ class PlanQuantizer(Quantizer):
         self.fit_distortion = float(lost.mean(dtype=np.float64))
 
     def _adopt(self, plan: TrellisPlan) -> None:
-        for key in (*_ARRAYS, *_NUMBERS):
-            setattr(self, key, getattr(plan, "centroids" if key == "centroid_table" else key))
-        self.bytes_per_scalar = plan.scalar_bytes
+        for key, value in _fields(plan).items():
+            setattr(self, key, value)
         self.__dict__["_plan"] = plan
 
     def _forget(self) -> None:
@@ -112,6 +117,11 @@ class PlanQuantizer(Quantizer):
         for key in _LEARNED:
             if getattr(self, key) is not None:
                 raise InputError(f"learned {key} needs the basis that was learned with it")
+
+
+def _fields(plan: TrellisPlan) -> dict[str, Any]:
+    values = {key: getattr(plan, key) for key in (*_ARRAYS, *_NUMBERS) if key != "centroid_table"}
+    return {**values, "centroid_table": plan.centroids, "bytes_per_scalar": plan.scalar_bytes}
 
 
 def _check_share(lost: object) -> None:

@@ -2,6 +2,8 @@
 #pragma once
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstddef>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -30,11 +32,12 @@ class Keeper {
     if (score != score) score = -std::numeric_limits<float>::infinity();
     if (score < threshold_ || k_ == 0) return false;
     hits_.push_back({score, row});
+    high_ = std::max(high_, score);
     if (hits_.size() < limit_) return false;
     const float before = threshold_;
     shrink();
     // Choosing among many costs less per hit, an old threshold lets more of them in.
-    limit_ = std::max(hits_.size(), k_) + k_ / 2 + 8;
+    limit_ = std::max(hits_.size(), k_) + (k_ < 64 ? 2 * k_ : k_ / 2) + 8;
     return threshold_ > before;
   }
 
@@ -59,6 +62,7 @@ class Keeper {
 
  private:
   static constexpr size_t buckets = 256;
+  static constexpr size_t many = 16;  // from this k on, buckets choose faster than comparisons
   static constexpr size_t crowd = 48;  // hits that an insertion sort should not meet in one bucket
 
   struct Better {  // a type, so that the compiler sees through it
@@ -69,18 +73,23 @@ class Keeper {
   struct Steps {
     float high, scale;
     size_t of(const Hit& hit) const { return static_cast<size_t>((high - hit.score) * scale); }
+    // No more than the score of any hit up to this bucket.
+    float bottom(size_t bucket) const {
+      const double under = static_cast<double>(bucket + 1) / double{scale};
+      return static_cast<float>(double{high} - under * (1 + 1e-6) - std::fabs(double{high}) * 1e-6);
+    }
   };
 
   // Counts hits by bucket; false where scores do not allow steps.
   bool count(Steps& steps, std::array<uint32_t, buckets>& counts) const {
-    float low = std::numeric_limits<float>::infinity(), high = -low;
-    for (const Hit& hit : hits_) {
-      low = std::min(low, hit.score);
-      high = std::max(high, hit.score);
+    float low = threshold_;
+    if (low < -1e30f) {
+      low = high_;
+      for (const Hit& hit : hits_) low = std::min(low, hit.score);
     }
-    const float span = high - low;
+    const float span = high_ - low;
     if (!(span > 1e-30f && span < 1e30f)) return false;
-    steps = {high, static_cast<float>(buckets - 1) / span};
+    steps = {high_, static_cast<float>(buckets - 1) / span};
     counts.fill(0);
     for (const Hit& hit : hits_) ++counts[steps.of(hit)];
     return true;
@@ -98,20 +107,17 @@ class Keeper {
   void shrink() {
     Steps steps;
     std::array<uint32_t, buckets> counts;
-    if (!count(steps, counts)) return choose();
+    if (k_ < many || !count(steps, counts)) return choose();
     size_t last = 0, kept = counts[0];
     while (kept < k_) kept += counts[++last];
     if (kept > k_ + k_ / 4 + 8) return choose();
     size_t at = 0;
-    float worst = std::numeric_limits<float>::infinity();
     for (const Hit hit : hits_) {
-      const bool stays = steps.of(hit) <= last;
       hits_[at] = hit;
-      at += stays;
-      worst = stays ? std::min(worst, hit.score) : worst;
+      at += steps.of(hit) <= last;
     }
     hits_.resize(at);
-    threshold_ = std::max(threshold_, worst);
+    threshold_ = std::max(threshold_, steps.bottom(last));
   }
 
   void sort() {
@@ -137,6 +143,7 @@ class Keeper {
 
   size_t k_, limit_;
   float threshold_;
+  float high_ = -std::numeric_limits<float>::infinity();  // best score
   std::vector<Hit> hits_;
 };
 

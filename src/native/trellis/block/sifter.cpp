@@ -88,7 +88,8 @@ void Sifter::load(const uint8_t* rows, size_t n, Flight& flight, Keeper* const* 
 void Sifter::bound_scalars(size_t n, float& most_s, float& most_b) {
   constexpr uint32_t limit = std::bit_cast<uint32_t>(huge);
   const uint32_t one = scorer_.plan().set.metric == Metric::l2 ? ~0u : 0u;
-  uint32_t all = 0, largest_s = 0, largest_b = 0;
+  uint32_t all = 0;
+  int32_t largest_s = 0, largest_b = 0;  // baseline code has no unsigned maxima
   for (size_t i = 0; i < block_rows; ++i) {
     const uint32_t s = std::bit_cast<uint32_t>(tails_.s[i]);
     const uint32_t b = std::bit_cast<uint32_t>(tails_.b[i]), size = b & 0x7fffffffu;
@@ -100,8 +101,8 @@ void Sifter::bound_scalars(size_t n, float& most_s, float& most_b) {
     b_[i] = std::bit_cast<float>(b & even);
     const float along = std::bit_cast<float>(b & even & ~one);
     x_[i] = 1.0f + along;
-    largest_s = std::max(largest_s, s & even);
-    largest_b = std::max(largest_b, size & even);
+    largest_s = std::max(largest_s, static_cast<int32_t>(s & even));
+    largest_b = std::max(largest_b, static_cast<int32_t>(size & even));
   }
   any_odd_ = all != 0;
   most_s = std::bit_cast<float>(largest_s);

@@ -18,12 +18,13 @@ inline void add_piece(const ProgramView& program, const Piece& piece, const Plan
   }
 }
 
-// A group of rows, which are read whole; the first n count.
+template <int blocks>
+using WordTile = uint64_t[most_words * lanes * blocks];
+
+// The sums of a group of rows, which are read whole; the tile keeps the last piece's words.
 template <int blocks, int planes>
-void dot_rows(const uint8_t* rows, size_t n, size_t stride, const ProgramView& program,
-              const PlaneView& query, float* out) {
-  alignas(64) uint64_t tile[most_words * lanes * blocks];
-  Sums<blocks, planes> sum;
+inline void sum_rows(const uint8_t* rows, size_t stride, const ProgramView& program,
+                     const PlaneView& query, WordTile<blocks>& tile, Sums<blocks, planes>& sum) {
   for (int p = 0; p < planes; ++p) {
     for (int b = 0; b < blocks; ++b) sum[p][b] = Sum{};
   }
@@ -31,6 +32,15 @@ void dot_rows(const uint8_t* rows, size_t n, size_t stride, const ProgramView& p
     fill_tile<blocks>(rows, stride, program, program.piece[i], tile);
     add_piece<blocks, planes>(program, program.piece[i], query, tile, sum);
   }
+}
+
+// A group of rows; the first n count.
+template <int blocks, int planes>
+void dot_rows(const uint8_t* rows, size_t n, size_t stride, const ProgramView& program,
+              const PlaneView& query, float* out) {
+  alignas(64) WordTile<blocks> tile;
+  Sums<blocks, planes> sum;
+  sum_rows<blocks, planes>(rows, stride, program, query, tile, sum);
   finish<blocks, planes>(query, sum, n, out);
 }
 

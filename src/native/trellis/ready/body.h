@@ -71,14 +71,16 @@ inline void columns(const PlaneRules& rules, const int32_t* products, double uni
 
 inline void add_up(const PlaneRules& rules, const int16_t* level, int p, int8_t* plain,
                    PlaneSums& out) {
+  const size_t n = rules.plan->pseudo;
   const int32_t* off2 = rules.plan->off2.data();
+  const int16_t* most = rules.most;
   int32_t base = 0, sum = 0, size = 0, squares = 0, sizes = 0;
-  for (size_t j = 0; j < rules.plan->pseudo; ++j) {
+  for (size_t j = 0; j < n; ++j) {
     const int32_t v = level[j], magnitude = v < 0 ? -v : v;
     plain[j] = static_cast<int8_t>(v);
     base += v * off2[j];
     sum += v;
-    size += magnitude * rules.most[j];
+    size += magnitude * most[j];
     squares += v * v;
     sizes += magnitude;
   }

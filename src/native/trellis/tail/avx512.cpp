@@ -21,9 +21,12 @@ inline void look_up(const float* table, const uint32_t* at, size_t n, float* to)
 }
 
 #include "body.h"
+#include "../dot/avx512.h"
+#include "../dot/walk.h"
+#include "sift_avx512.h"
 
 }  // namespace
 
-const TailSteps tail_avx512 = {read_tails, score_tails};
+const TailSteps tail_avx512 = {read_tails, score_tails, sift_rows};
 
 }  // namespace fewbits::trellis

@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../dot/dot.h"
+
 namespace fewbits::trellis {
 
 inline constexpr size_t tail_rows = 256;
@@ -38,9 +40,17 @@ struct ScoreTerms {
 // In place: values holds v on entry.
 using ScoreFn = void(const Tails& tails, size_t n, const ScoreTerms& terms, float* values);
 
+// Which rows may reach the threshold, going by the first plane; others do not. Bit i % 64 of
+// pass[i / 64] is row i; rows past the last whole 64 pass unseen. One list, scalars of 1 byte,
+// rows of shortest_row bytes or more; err: see ScoreTerms.
+using TailSiftFn = void(const uint8_t* rows, size_t n, const ProgramView& program,
+                    const PlaneView& query, const TailForm& form, const ScoreTerms& terms,
+                    float threshold, uint64_t* pass);
+
 struct TailSteps {
   TailFn* read;
   ScoreFn* score;
+  TailSiftFn* sift = nullptr;  // none: bounds come from the other two
 };
 
 extern const TailSteps tail_scalar, tail_avx2, tail_avx512, tail_neon;

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fewbits.errors import CalibrationWarning, InputError, NotFittedError
-from fewbits.vectors import Trellis
+from fewbits.vectors import Index, Trellis
 
 
 def rows(n: int, d: int = 64, seed: int = 0) -> np.ndarray:
@@ -77,6 +77,19 @@ def test_without_a_fit_a_random_rotation_works_and_a_learned_one_says_so():
     assert Trellis(rotation="random", bits=4).encode(x).shape == (10, 32)
     with pytest.raises(NotFittedError):
         Trellis(bits=4).encode(x)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_a_rotation_drawn_without_a_fit_is_saved_not_drawn_again(metric, tmp_path, monkeypatch):
+    """Another version of numpy may draw other numbers, another LAPACK may round them otherwise."""
+    x, q = rows(50), rows(3, seed=1)
+    index = Index("trellis", metric=metric, rotation="random", bits=4).add(x)
+    expected = index.search(q, 10)
+    index.save(tmp_path / "index")
+    monkeypatch.setattr("fewbits.vectors.trellis.quantizer.random_axes", None)
+    again = Index.open(tmp_path / "index").add(x, ids=range(50), replace=True)
+    assert np.array_equal(again.search(q, 10).scores, expected.scores)
+    assert np.array_equal(again.decode(range(50)), index.decode(range(50)))
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 20])
