@@ -13,7 +13,7 @@ from fewbits.arrays import Bytes, Floats, as_count
 from fewbits.errors import CalibrationWarning, InputError, NotFittedError
 from fewbits.vectors.form import Metric
 from fewbits.vectors.kernels import thread_count
-from fewbits.vectors.lanes import Doubles, lane_dot
+from fewbits.vectors.lanes import Doubles
 from fewbits.vectors.learner import learned
 from fewbits.vectors.margins import check_margins, measure_margins
 from fewbits.vectors.specification import normalise
@@ -23,6 +23,7 @@ from fewbits.vectors.trellis.kmeans import train
 from fewbits.vectors.trellis.noise import residual_deviation, score_noise
 from fewbits.vectors.trellis.plan import MAX_DIMS, TrellisPlan, bare_plan
 from fewbits.vectors.trellis.remainder import TrellisRemainder
+from fewbits.vectors.trellis.sampling import centre, scalar_size
 from fewbits.vectors.trellis.spectrum import principal_axes, random_axes
 from fewbits.vectors.trellis.state import PlanQuantizer
 
@@ -30,11 +31,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _FEW = 3  # axes are estimated from a third as many rows as dimensions, not from fewer
-_SHRINK = 8.0  # rows' worth of 0 that a mean of few rows is averaged with
 _DEFAULT_BITS = 2.0
 _MOST_BITS = 12.0
-_COARSE = 3.0  # bits per dimension up to which a byte per scalar is exact enough
-_RANGE_ROWS = 256  # rows that show the range of scalars
 _AXES_ROWS = 20_000  # rows that axes and scalars are learned from; more change nothing
 
 
@@ -150,13 +148,13 @@ class Trellis(PlanQuantizer, name="trellis"):
         if d > MAX_DIMS:
             raise InputError(f"trellis codes take up to {MAX_DIMS:,} dimensions, got {d:,}")
         y = normalise(x) if self.metric == "cosine" else x
-        table = self._learn_centroids(y)
+        table = centre(y) if self.centroids == 1 else self._train(y)
         lists = bridge.assign(x, bare_plan(table, self.metric), thread_count(None))
         rows = np.random.default_rng(self.seed).permutation(len(x))[:_AXES_ROWS]
         r = y[rows] - table[lists[rows]]
         unit, norm = fitting.unit_rows(r)
         axes, variance = self._axes(unit, len(x), d)
-        each = self._scalar_size(r)
+        each = self.scalar_bytes or scalar_size(r, self._wanted_size(d))
         budget = budget_of(self._wanted_size(d), d, each, len(table), self.axes)
         plan = fitting.build(axes, variance, table, self.metric, budget)
         self._learn_scalars(plan.replaced(residual_norm=norm), each, x[rows])
@@ -170,13 +168,8 @@ class Trellis(PlanQuantizer, name="trellis"):
                 seed=self.seed,
             )
 
-    def _learn_centroids(self, y: Floats) -> Floats:
-        if self.centroids > 1:
-            return train(y, self.centroids, spherical=False, seed=self.seed)
-        mean = y.mean(axis=0, dtype=np.float64)
-        if _FEW * len(y) < y.shape[1]:
-            mean *= len(y) / (len(y) + _SHRINK)  # the mean of few rows is mostly their own noise
-        return np.ascontiguousarray(mean[None, :].astype(np.float32))
+    def _train(self, y: Floats) -> Floats:
+        return train(y, self.centroids, spherical=False, seed=self.seed)
 
     def _axes(self, unit: Floats, n: int, d: int) -> tuple[Doubles, Doubles]:
         if self.rotation == "pca" and _FEW * len(unit) >= d:
@@ -189,16 +182,6 @@ class Trellis(PlanQuantizer, name="trellis"):
                 stacklevel=5,
             )
         return random_axes(d, self.seed), np.full(d, 1.0 / d)
-
-    def _scalar_size(self, r: Floats) -> int:
-        """Bytes per scalar: one where lengths are alike and codes too coarse to need more."""
-        if self.scalar_bytes is not None:
-            return self.scalar_bytes
-        size = self._wanted_size(r.shape[1])
-        if len(r) < _RANGE_ROWS or 8 * size > _COARSE * r.shape[1]:
-            return 2
-        low, middle, high = np.quantile(np.sqrt(lane_dot(r, r)), (0.001, 0.5, 0.999))
-        return 1 if high - low <= 2 * middle else 2
 
     # The plan.
 
