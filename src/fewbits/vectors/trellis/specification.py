@@ -145,8 +145,8 @@ def store_scalar(
     if plan.scalar_bytes == 1:
         return np.clip(np.rint((values - offset) / unit), 0, 255).astype(np.uint8)
     if plan.scalar_bytes == 2:
-        scaled = (values / unit).astype(np.float32)
-        return np.clip(scaled, -_HALF, _HALF).astype(np.float16)
+        scaled = np.clip(values / unit, -_HALF, _HALF).astype(np.float32)
+        return scaled.astype(np.float16)
     return values.astype(np.float32)
 
 
