@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t most_active = 1024;               // queries that choose lists together
 constexpr size_t order_entries = size_t{2} << 20;  // of their lists by nearness: 16 MiB
-constexpr size_t most_step = 32;                   // lists between two looks at a margin
+constexpr size_t most_step = 96;                   // lists between two looks at a margin
 
 // A query on its way through the lists, nearest first.
 class Visitor {
