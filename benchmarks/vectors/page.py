@@ -1,12 +1,12 @@
-"""`page`: writes the tables between markers of Markdown files, and the two pictures.
+"""`page`: writes the tables between markers of Markdown files, and the pictures.
 
 A document says where each part goes, and keeps everything outside the markers:
 
     <!-- vectors:begin flat -->
     <!-- vectors:end -->
 
-Parts: flat, clustered, bytes-picture, speed-picture, quality, scaling, best, machine; without a
-name, all of them that there are results for.
+Parts: flat, clustered, bytes-picture, speed-picture, batch-picture, quality, scaling, best,
+machine; without a name, all of them that there are results for.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--run", nargs="+", type=Path, default=[], help="JSON; later rows win")
     parser.add_argument("--quality", type=Path)
     parser.add_argument("--scaling", type=Path)
-    parser.add_argument("--pictures", type=Path, required=True, help="folder of the two SVG files")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of the SVG files")
     args = parser.parse_args(arguments)
     book = merged([json.loads(path.read_text()) for path in args.run])
     made = text_parts(book, _read(args.quality), _read(args.scaling))
@@ -88,11 +88,13 @@ def drawn(book: dict[str, Any]) -> dict[str, str]:
     return {
         "vectors-bytes": pictures.recall_by_bytes(book),
         "vectors-speed": pictures.recall_by_speed(book),
+        "vectors-batch": pictures.recall_by_batch(book),
     }
 
 
 def _picture_parts(book: dict[str, Any], folder: str) -> dict[str, str]:
-    titles = {"vectors-bytes": pictures.BYTES.title, "vectors-speed": pictures.SPEED.title}
+    axes = {"bytes": pictures.BYTES, "speed": pictures.SPEED, "batch": pictures.BATCH}
+    titles = {f"vectors-{name}": held.title for name, held in axes.items()}
     return {
         f"{name.removeprefix('vectors-')}-picture": f"![{titles[name]}]({folder}/{name}.svg)"
         for name in drawn(book)

@@ -1,7 +1,8 @@
-"""The two pictures of a run: recall against bytes, and recall against queries per second."""
+"""The pictures of a run: recall against bytes, and against queries per second."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.vectors.chart import Axes, Series, draw, front
@@ -15,8 +16,14 @@ BYTES = Axes(
     name_all_ours=True,
 )
 SPEED = Axes(
-    "Recall@10 by queries per second",
+    "Recall@10 by queries per second, one at a time",
     "queries per second, one at a time, log",
+    smaller_is_better=False,
+    name_all_ours=False,
+)
+BATCH = Axes(
+    "Recall@10 by queries per second, all in one call",
+    "queries per second, all in one call, log",
     smaller_is_better=False,
     name_all_ours=False,
 )
@@ -37,14 +44,23 @@ def recall_by_bytes(book: dict[str, Any]) -> str:
 
 def recall_by_speed(book: dict[str, Any]) -> str:
     """Return the operating points of every engine that are best of its own as an SVG document."""
+    return _speeds(book, SPEED, lambda point: 1e3 / point["p50_ms"])
+
+
+def recall_by_batch(book: dict[str, Any]) -> str:
+    """Return the same as `recall_by_speed` for all queries in one call."""
+    return _speeds(book, BATCH, lambda point: point["batch_qps"])
+
+
+def _speeds(book: dict[str, Any], axes: Axes, speed: Callable[[dict[str, Any]], float]) -> str:
     series = []
     for row in good_rows(book, "flat", "lists", "graph"):
-        points = [(1e3 / point["p50_ms"], point["recall_at_10"]) for point in row["points"]]
-        best = front([_series(row, tuple(points))], SPEED)
+        points = [(speed(point), point["recall_at_10"]) for point in row["points"]]
+        best = front([_series(row, tuple(points))], axes)
         useful = tuple(point for point in best if point[1] >= _LEAST_RECALL)
         if useful:
             series.append(_series(row, useful))
-    return draw(series, SPEED)
+    return draw(series, axes)
 
 
 def _series(row: Row, points: tuple[tuple[float, float], ...]) -> Series:
