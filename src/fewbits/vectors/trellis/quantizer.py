@@ -23,14 +23,13 @@ from fewbits.vectors.trellis.kmeans import train
 from fewbits.vectors.trellis.noise import residual_deviation, score_noise
 from fewbits.vectors.trellis.plan import MAX_DIMS, TrellisPlan, bare_plan
 from fewbits.vectors.trellis.remainder import TrellisRemainder
-from fewbits.vectors.trellis.sampling import centre, scalar_size
+from fewbits.vectors.trellis.sampling import centre, scalar_size, too_few
 from fewbits.vectors.trellis.spectrum import principal_axes, random_axes
 from fewbits.vectors.trellis.state import PlanQuantizer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-_FEW = 3  # axes are estimated from a third as many rows as dimensions, not from fewer
 _DEFAULT_BITS = 2.0
 _MOST_BITS = 12.0
 _AXES_ROWS = 20_000  # rows that axes and scalars are learned from; more change nothing
@@ -172,9 +171,9 @@ class Trellis(PlanQuantizer, name="trellis"):
         return train(y, self.centroids, spherical=False, seed=self.seed)
 
     def _axes(self, unit: Floats, n: int, d: int) -> tuple[Doubles, Doubles]:
-        if self.rotation == "pca" and _FEW * len(unit) >= d:
+        if self.rotation == "pca" and not too_few(len(unit), d):
             return principal_axes(unit)
-        if self.rotation == "pca" and _FEW * n < d:
+        if self.rotation == "pca" and too_few(n, d):
             warnings.warn(
                 f"{self.name} was fitted on {n} rows of {d} dimensions: too few to learn "
                 "axes from, so it takes a random rotation; pass more rows to fit",

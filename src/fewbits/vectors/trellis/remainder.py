@@ -17,10 +17,9 @@ from fewbits.vectors.specification import normalise
 from fewbits.vectors.trellis import bridge, fitting, specification
 from fewbits.vectors.trellis.budget import budget_of
 from fewbits.vectors.trellis.plan import TrellisPlan
+from fewbits.vectors.trellis.sampling import COARSE
 from fewbits.vectors.trellis.spectrum import principal_axes
 from fewbits.vectors.trellis.state import PlanQuantizer
-
-_COARSE = 3.0  # bits per dimension up to which a byte per scalar is exact enough
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -136,7 +135,7 @@ class TrellisRemainder(PlanQuantizer, name="trellis-remainder", standalone=False
             axes, variance = np.eye(d), np.full(d, 1.0 / d)
         else:
             axes, variance = principal_axes(unit)
-        each = 1 if self.bits <= _COARSE and self.metric != "l2" else 2
+        each = 1 if self.bits <= COARSE and self.metric != "l2" else 2
         nothing = np.zeros((1, d), dtype=np.float32)
         budget = budget_of(round(self.bits * d / 8), d, each, 1)
         plan = fitting.build(axes, variance, nothing, self._plan_metric(), budget)
