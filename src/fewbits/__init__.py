@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         StorageError,
         UnknownIdError,
     )
-    from fewbits.models import Encoder
+    from fewbits.models import Encoder, Recipe, quantize_model
     from fewbits.vectors import (
         Binary,
         Float16,
@@ -56,7 +56,7 @@ _HOMES = {
         "StorageError",
         "UnknownIdError",
     ),
-    "fewbits.models": ("Encoder",),
+    "fewbits.models": ("Encoder", "Recipe", "quantize_model"),
     "fewbits.vectors": (
         "Binary",
         "Float16",
@@ -72,7 +72,7 @@ _HOMES = {
         "simd_level",
     ),
 }
-_ROOMS = ("evaluate", "models", "numerics", "vectors")
+_ROOMS = ("evaluate", "models", "numerics", "storage", "vectors")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -93,11 +93,13 @@ __all__ = [
     "ModelError",
     "NotFittedError",
     "Quantizer",
+    "Recipe",
     "StorageError",
     "Ternary",
     "Trellis",
     "UnknownIdError",
     "make_quantizer",
+    "quantize_model",
     "quantizer_names",
     "simd_level",
 ]

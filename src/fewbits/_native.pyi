@@ -126,3 +126,56 @@ def trellis_search_lists(
     margin: float,
     threads: int,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int32]]: ...
+
+class EncoderModel:
+    def __init__(
+        self,
+        *,
+        hidden: int,
+        heads: int,
+        inner: int,
+        layers: int,
+        activation: int,
+        position_offset: int,
+        pooling: list[int],
+    ) -> None: ...
+    def set_table(
+        self,
+        slot: int,
+        values: NDArray[np.uint8],
+        element: int,
+        scale: NDArray[np.float32],
+        rows: int,
+    ) -> None: ...
+    def set_norm(
+        self,
+        layer: int,
+        slot: int,
+        weight: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        eps: float,
+    ) -> None: ...
+    def set_bias(self, bias: NDArray[np.float32]) -> None: ...
+    def set_linear(
+        self,
+        layer: int,
+        slot: int,
+        values: NDArray[np.uint8],
+        element: int,
+        n: int,
+        k: int,
+        scale: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        take: int,
+        symmetric: bool,
+        inverse: NDArray[np.float32],
+        fixed_scale: float,
+        fixed_zero: int,
+    ) -> None: ...
+    def run(
+        self,
+        ids: NDArray[np.int32],
+        lengths: NDArray[np.int64],
+        skip: int,
+        threads: int,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]: ...

@@ -3,6 +3,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <cstdint>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace fewbits {
@@ -13,6 +16,7 @@ const char* name(Level level) {
     case Level::avx2: return "avx2";
     case Level::avx512: return "avx512";
     case Level::neon: return "neon";
+    case Level::dotprod: return "dotprod";
   }
   return "unknown";
 }
@@ -53,6 +57,20 @@ Features detect() {
 }
 
 }  // namespace
+#elif defined(__aarch64__)
+namespace {
+
+bool has_dotprod() {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#elif defined(__APPLE__)
+  return true;  // every 64-bit ARM Mac has it
+#else
+  return false;
+#endif
+}
+
+}  // namespace
 #endif
 
 bool available(Level level) {
@@ -68,6 +86,9 @@ bool available(Level level) {
 #endif
 #elif defined(__aarch64__)
   if (level == Level::neon) return true;  // Advanced SIMD is part of the ABI floor
+#if defined(FEWBITS_HAVE_DOTPROD)
+  if (level == Level::dotprod) return has_dotprod();
+#endif
 #endif
   return false;
 }

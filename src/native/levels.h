@@ -4,9 +4,10 @@
 
 namespace fewbits {
 
-enum class Level { scalar, avx2, avx512, neon };
+enum class Level { scalar, avx2, avx512, neon, dotprod };
 
-inline constexpr Level all_levels[] = {Level::scalar, Level::avx2, Level::avx512, Level::neon};
+inline constexpr Level all_levels[] = {Level::scalar, Level::avx2, Level::avx512, Level::neon,
+                                       Level::dotprod};
 
 const char* name(Level level);
 bool available(Level level);  // compiled in, and usable on this machine

@@ -1,6 +1,5 @@
 // module.cpp - nanobind only: checks shapes, releases the GIL, calls the scan and the table.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -9,6 +8,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "encoder/bind.h"
+#include "ndarrays.h"
 #include "scan.h"
 #include "threads.h"
 #include "trellis/bind.h"
@@ -17,22 +18,6 @@ namespace nb = nanobind;
 using namespace fewbits;
 
 namespace {
-
-template <typename T, size_t N>
-using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-template <typename T, size_t N>
-using Out = nb::ndarray<nb::numpy, T, nb::ndim<N>>;
-
-void require(bool holds, const char* what) {
-  if (!holds) throw nb::value_error(what);
-}
-
-template <typename T>
-T* fresh(size_t count, nb::capsule& owner) {
-  T* data = new T[count]();
-  owner = nb::capsule(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
-  return data;
-}
 
 // Owns a form for Python.
 struct PyForm {
@@ -212,4 +197,5 @@ NB_MODULE(_native, m) {
   m.def("encode", &encode_py, nb::arg("form"), nb::arg("x").noconvert(), nb::arg("threads"));
   trellis::bind_trellis(m);
   trellis::bind_trellis_scan(m);
+  encoder::bind_encoder(m);
 }

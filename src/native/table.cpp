@@ -11,32 +11,50 @@
 namespace fewbits {
 namespace {
 
+#if defined(FEWBITS_HAVE_DOTPROD)
+// A level that differs from the one below in one kernel.
+Kernels with_gemm_u8(Level level, Level below, encoder::GemmU8Fn* kernel) {
+  Kernels row{};
+  row.level = level;
+  row.below = below;
+  row.encoder_gemm_u8 = kernel;
+  return row;
+}
+#endif
+
 const Kernels rows[] = {
     {Level::scalar, Level::scalar, dot_i8_scalar, dot_u4_scalar, dot_trit_scalar, dot_b1_scalar,
      dot_f16_scalar, hamming_scalar, epilogue_scalar, encode_scalar,
      select_scalar, trellis::project_scalar, trellis::path_scalar, &trellis::rows_scalar,
      &trellis::block_scalar, trellis::dot_scalar, &trellis::tail_scalar,
-     &trellis::ready_scalar},
+     &trellis::ready_scalar, encoder::gemm_u8_scalar, encoder::gemm_f32_scalar, encoder::attend_scalar,
+     &encoder::rows_scalar},
 #if defined(FEWBITS_HAVE_AVX2)
     {Level::avx2, Level::scalar, dot_i8_avx2, dot_u4_avx2, dot_trit_avx2, dot_b1_avx2,
      dot_f16_avx2, hamming_avx2, nullptr, encode_avx2, select_avx2,
      trellis::project_avx2, trellis::path_avx2, &trellis::rows_avx2,
      &trellis::block_avx2, trellis::dot_avx2, &trellis::tail_avx2,
-     &trellis::ready_avx2},
+     &trellis::ready_avx2, encoder::gemm_u8_avx2, encoder::gemm_f32_avx2, encoder::attend_avx2,
+     &encoder::rows_avx2},
 #endif
 #if defined(FEWBITS_HAVE_AVX512)
     {Level::avx512, Level::avx2, dot_i8_avx512, dot_u4_avx512, dot_trit_avx512, dot_b1_avx512,
      dot_f16_avx512, hamming_avx512, nullptr, encode_avx512, select_avx512,
      trellis::project_avx512, trellis::path_avx512, &trellis::rows_avx512,
      &trellis::block_avx512, trellis::dot_avx512, &trellis::tail_avx512,
-     &trellis::ready_avx512},
+     &trellis::ready_avx512, encoder::gemm_u8_avx512, encoder::gemm_f32_avx512, encoder::attend_avx512,
+     &encoder::rows_avx512},
 #endif
 #if defined(FEWBITS_HAVE_NEON)
     {Level::neon, Level::scalar, dot_i8_neon, dot_u4_neon, dot_trit_neon, dot_b1_neon,
      dot_f16_neon, hamming_neon, nullptr, encode_neon, nullptr,
      trellis::project_neon, trellis::path_neon, &trellis::rows_neon,
      &trellis::block_neon, trellis::dot_neon, &trellis::tail_neon,
-     &trellis::ready_neon},
+     &trellis::ready_neon, encoder::gemm_u8_neon, encoder::gemm_f32_neon, encoder::attend_neon,
+     &encoder::rows_neon},
+#endif
+#if defined(FEWBITS_HAVE_DOTPROD)
+    with_gemm_u8(Level::dotprod, Level::neon, encoder::gemm_u8_dotprod),
 #endif
 };
 
@@ -79,6 +97,10 @@ Kernels kernels_of(Level level) {
     inherit(filled.trellis_dot, below.trellis_dot);
     inherit(filled.trellis_tail, below.trellis_tail);
     inherit(filled.trellis_ready, below.trellis_ready);
+    inherit(filled.encoder_gemm_u8, below.encoder_gemm_u8);
+    inherit(filled.encoder_gemm_f32, below.encoder_gemm_f32);
+    inherit(filled.encoder_attend, below.encoder_attend);
+    inherit(filled.encoder_rows, below.encoder_rows);
     at = below.level;
   }
   return filled;

@@ -3,6 +3,10 @@
 #pragma once
 #include "dot_f16/dot_f16.h"
 #include "encode/encode.h"
+#include "encoder/attend/attend.h"
+#include "encoder/gemm_f32/gemm_f32.h"
+#include "encoder/gemm_u8/gemm_u8.h"
+#include "encoder/rows/rows.h"
 #include "epilogue/epilogue.h"
 #include "levels.h"
 #include "query.h"
@@ -36,6 +40,10 @@ struct Kernels {
   trellis::DotFn* trellis_dot;
   const trellis::TailSteps* trellis_tail;
   const trellis::ReadySteps* trellis_ready;
+  encoder::GemmU8Fn* encoder_gemm_u8;
+  encoder::GemmF32Fn* encoder_gemm_f32;
+  encoder::AttendFn* encoder_attend;
+  const encoder::RowSteps* encoder_rows;
 };
 
 // The kernels of `level`, every cell filled. `level` must be available.

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fewbits.errors import StorageError
-from fewbits.vectors import container
+from fewbits.storage import container
 from fewbits.vectors import store as store_module
 from fewbits.vectors.store import Snapshot, Store
 
@@ -260,7 +260,7 @@ LIMITED = """
 import resource, sys
 import numpy as np
 from fewbits.errors import StorageError
-from fewbits.vectors import container
+from fewbits.storage import container
 from fewbits.vectors import store as store_module
 from fewbits.vectors.store import Store
 folder = sys.argv[1]

@@ -15,8 +15,8 @@ import pytest
 from safetensors.numpy import save
 
 from fewbits.errors import FormatError
-from fewbits.vectors import container
-from fewbits.vectors.header import MAX_HEADER
+from fewbits.storage import container
+from fewbits.storage.header import MAX_HEADER
 
 MARK = rb"\"format\":\"fewbits\",\"header\":\""
 SLACK = 1 << 20  # bytes of memory beyond the file's size that refusing may take

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fewbits.errors import FormatError
-from fewbits.vectors import container
+from fewbits.storage import container
 
 CONTENTS = {
     "segment": {

@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file
 
 from fewbits.errors import FormatError, InputError, StorageError
-from fewbits.vectors import container
-from fewbits.vectors.header import DTYPES, MAX_HEADER
+from fewbits.storage import container
+from fewbits.storage.header import DTYPES, MAX_HEADER
 
 RNG = np.random.default_rng(7)
 SHAPES = [(), (0,), (1,), (7,), (3, 5), (0, 4), (4, 0, 2), (2, 1, 3, 1, 1, 2, 1, 1)]

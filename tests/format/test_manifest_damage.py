@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from fewbits.errors import FormatError, InputError
+from fewbits.storage.container import Stamp
 from fewbits.vectors import manifest
-from fewbits.vectors.container import Stamp
 from fewbits.vectors.manifest import Manifest
 from fewbits.vectors.store import Store
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fewbits.vectors import container, manifest
+from fewbits.storage import container
+from fewbits.vectors import manifest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "format.md").read_text(encoding="utf-8")
 EXAMPLE = {
@@ -97,6 +98,6 @@ def test_the_checksum_examples_are_right() -> None:
 
 
 def test_the_page_lists_every_dtype() -> None:
-    from fewbits.vectors.header import DTYPES
+    from fewbits.storage.header import DTYPES
 
     assert set(re.findall(r"\| `([A-Z]+\d*)` \|", PAGE)) == set(DTYPES)

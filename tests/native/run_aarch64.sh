@@ -15,4 +15,4 @@ cmake -S "$root" -B "$build" -DFEWBITS_SELFTEST=ON -DCMAKE_SYSTEM_NAME=Linux \
   -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
   -DCMAKE_EXE_LINKER_FLAGS=-static >/dev/null
 cmake --build "$build" --parallel 2 >/dev/null
-exec qemu-aarch64 "$build/selftest"
+exec qemu-aarch64 -cpu max "$build/selftest"

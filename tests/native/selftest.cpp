@@ -5,6 +5,9 @@
 #include "check_trellis_block.h"
 #include "check_trellis_dot.h"
 #include "check_trellis_encode.h"
+#include "encoder_attend.h"
+#include "encoder_gemm_u8.h"
+#include "encoder_rows.h"
 
 int main(int count, char** arguments) {
   std::vector<fewbits::Kernels> levels;  // the scalar level comes first
@@ -25,6 +28,11 @@ int main(int count, char** arguments) {
   check::check_trellis_dots(levels, tally);
   check::check_trellis_tails(levels, tally);
   check::check_trellis_blocks(levels, tally);
+  for (const fewbits::Kernels& level : levels) {
+    check::check_gemm_u8(name(level.level), level.encoder_gemm_u8, tally);
+    check::check_attend(level.encoder_attend, tally, name(level.level));
+    check::check_rows(*levels[0].encoder_rows, *level.encoder_rows, tally);
+  }
   for (const fewbits::Kernels& level : levels) std::printf("level %s\n", name(level.level));
   std::printf("%ld passed, %ld failed\n", tally.passed, tally.failed);
   return tally.failed == 0 ? 0 : 1;

@@ -17,11 +17,16 @@ SOURCE = Path(fewbits.__file__).parent
 NAMES = [
     "Binary", "CalibrationWarning", "ConflictError", "DuplicateIdError", "Encoder", "FewbitsError",
     "Float16", "FormatError", "Hits", "Index", "InputError", "Int4", "Int8", "KernelError",
-    "ModelError", "NotFittedError", "Quantizer", "StorageError", "Ternary",
-    "Trellis", "UnknownIdError", "make_quantizer", "quantizer_names", "simd_level",
+    "ModelError", "NotFittedError", "Quantizer", "Recipe", "StorageError", "Ternary",
+    "Trellis", "UnknownIdError", "make_quantizer", "quantize_model", "quantizer_names",
+    "simd_level",
 ]  # fmt: skip
 
 MEMBERS = {
+    "Encoder": [
+        "calibration", "dims", "drift", "encode", "load", "max_length", "name", "origin", "recipe",
+        "save", "source", "weights", "with_tensors",
+    ],
     "Index": [
         "add", "compact", "decode", "delete", "dims", "fit", "ids", "info", "open", "quantizer",
         "refit", "save", "search",

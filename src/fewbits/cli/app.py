@@ -19,6 +19,7 @@ from fewbits.cli.demo import demo
 from fewbits.cli.embed import embed
 from fewbits.cli.evaluate import evaluate
 from fewbits.cli.info import info
+from fewbits.cli.model.app import model
 from fewbits.cli.quantize import quantize
 from fewbits.cli.search import search
 from fewbits.cli.session import BROKEN_PIPE, BUG, INTERRUPTED, drop_stdout
@@ -54,6 +55,7 @@ app.command(
     epilog=_example("fewbits evaluate --vectors x.npy --queries q.npy --report report.html"),
 )(evaluate)
 app.command(epilog=_example("fewbits demo --quick"))(demo)
+app.add_typer(model)
 
 
 def _print_version(wanted: bool) -> None:

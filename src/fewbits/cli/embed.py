@@ -131,7 +131,7 @@ def _after(done: int, count: int, advance: Advance) -> Advance:
 def _write_ids(output: Path, names: list[str | None]) -> Path | None:
     """Write the ids beside the vectors, or remove those of an older file."""
     from fewbits.cli.idfiles import id_lines, ids_beside
-    from fewbits.vectors.atomic import write_file
+    from fewbits.storage.atomic import write_file
 
     path = ids_beside(output)
     given = [name for name in names if name is not None]

@@ -10,7 +10,7 @@ import numpy as np
 
 from fewbits.arrays import Floats
 from fewbits.errors import FormatError
-from fewbits.vectors.atomic import write_file
+from fewbits.storage.atomic import write_file
 
 
 def write_vectors(path: Path, shape: tuple[int, int], blocks: Iterable[Floats]) -> None:

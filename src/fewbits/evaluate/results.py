@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fewbits.errors import StorageError
 from fewbits.evaluate.bootstrap import Interval
+from fewbits.storage.atomic import sync_folder, write_file
 
 
 @dataclass(frozen=True)
@@ -126,13 +125,8 @@ def write_text(path: str | Path, text: str) -> None:
         StorageError: the operating system refused; what was there before is unchanged.
     """
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"{target} could not be written: {error}") from error
+    write_file(target, [text.encode("utf-8")])
+    sync_folder(target.parent)
 
 
 def _found(data: Mapping[str, Any] | None) -> Any:  # noqa: ANN401 - Found | None by the key

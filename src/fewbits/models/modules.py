@@ -37,11 +37,13 @@ class Parts:
         transformer: folder of config.json, tokenizer.json and the weights.
         stages: what follows the transformer, in order.
         dense: one folder per dense stage, in order.
+        modules: the folders of all stages, in order.
     """
 
     transformer: Path
     stages: tuple[Stage, ...]
-    dense: tuple[Path, ...]
+    dense: tuple[Path, ...] = ()
+    modules: tuple[Path, ...] = ()
 
 
 def read_parts(folder: Path) -> Parts:
@@ -56,7 +58,7 @@ def read_parts(folder: Path) -> Parts:
                 f"{folder / 'modules.json'} is missing, and config_sentence_transformers.json says "
                 "that there was one; without it pooling and normalisation are unknown"
             )
-        return Parts(folder, (Pooling(),), ())
+        return Parts(folder, (Pooling(),))
     entries = _entries(folder)
     (kind, transformer), *rest = entries
     if kind != "Transformer" or any(name == "Transformer" for name, _ in rest):
@@ -65,7 +67,8 @@ def read_parts(folder: Path) -> Parts:
             f"got {', '.join(name for name, _ in entries)}"
         )
     stages = tuple(_STAGES[name](path) for name, path in rest)
-    return Parts(transformer, stages, tuple(path for name, path in rest if name == "Dense"))
+    dense = tuple(path for name, path in rest if name == "Dense")
+    return Parts(transformer, stages, dense, tuple(path for _, path in rest))
 
 
 def _entries(folder: Path) -> list[tuple[str, Path]]:

@@ -18,8 +18,9 @@ from fewbits.errors import ModelError
 from fewbits.models.activations import ACTIVATIONS
 from fewbits.models.attention import attend, relative_bias
 from fewbits.models.batching import Batch
-from fewbits.models.pooling import normalize, pool
-from fewbits.models.spec import Dense, EncoderSpec, Normalize, Pooling, Weights
+from fewbits.models.pooling import pool
+from fewbits.models.spec import EncoderSpec, Pooling, Weights
+from fewbits.models.stages import after_pooling
 from fewbits.models.tokenizer import TokenIds
 
 Tap: TypeAlias = Callable[[str, Floats], None]
@@ -62,18 +63,11 @@ class Reference:
                 `Pooling.include_prompt` is false.
             tap: sees intermediate values, see the class.
         """
-        out = self.hidden(batch, tap=tap)
-        dense = 0
-        for stage in self.spec.stages:
-            if isinstance(stage, Pooling):
-                out = self._pool(out, batch, stage, 0 if stage.include_prompt else skip)
-            elif isinstance(stage, Dense):
-                out = self.linear(f"dense.{dense}", out, tap)
-                ACTIVATIONS[stage.activation](out)
-                dense += 1
-            elif isinstance(stage, Normalize):
-                out = normalize(out)
-        return out
+        pooling = self.spec.stages[0]
+        assert isinstance(pooling, Pooling)  # the spec says so
+        hidden = self.hidden(batch, tap=tap)
+        pooled = self._pool(hidden, batch, pooling, 0 if pooling.include_prompt else skip)
+        return after_pooling(self.spec.stages, pooled, lambda name, x: self.linear(name, x, tap))
 
     def hidden(self, batch: Batch, *, tap: Tap | None = None) -> Floats:
         """Return the last layer's token vectors, float32 (tokens, hidden)."""

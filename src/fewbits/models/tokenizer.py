@@ -20,7 +20,7 @@ TokenIds: TypeAlias = NDArray[np.int32]
 _CHUNK = 1024  # texts handed over at a time: encodings weigh some 100 times their ids
 
 # Where sentence-transformers has kept max_seq_length and do_lower_case, newest first.
-_CONFIGS = (
+CONFIGS = (
     "sentence_bert_config.json",
     "sentence_roberta_config.json",
     "sentence_distilbert_config.json",
@@ -96,8 +96,8 @@ def _read_engine(path: Path) -> tokenizers.Tokenizer:
 
 
 def _settings(folder: Path) -> Config:
-    found = (folder / name for name in _CONFIGS if (folder / name).exists())
-    return Config.read_optional(next(found, folder / _CONFIGS[0]))
+    found = (folder / name for name in CONFIGS if (folder / name).exists())
+    return Config.read_optional(next(found, folder / CONFIGS[0]))
 
 
 def _lower_case(engine: Any) -> None:  # noqa: ANN401 - tokenizers' normalizers are untyped

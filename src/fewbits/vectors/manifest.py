@@ -10,9 +10,9 @@ from reprlib import repr as brief  # what is quoted may come from a hostile file
 from typing import Any
 
 from fewbits.errors import FormatError, InputError
-from fewbits.vectors import canonical, header
-from fewbits.vectors.atomic import storage_error
-from fewbits.vectors.container import Stamp
+from fewbits.storage import canonical, header
+from fewbits.storage.atomic import storage_error
+from fewbits.storage.container import Stamp
 
 NAME = "manifest.json"
 FORMAT = "fewbits-index"

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from fewbits.errors import ConflictError, FormatError, InputError, StorageError
-from fewbits.vectors import container, manifest
-from fewbits.vectors.atomic import is_temp, storage_error, sync_folder, write_file
-from fewbits.vectors.container import Array, Contents, Stamp
-from fewbits.vectors.lock import exclusive
+from fewbits.storage import container
+from fewbits.storage.atomic import is_temp, storage_error, sync_folder, write_file
+from fewbits.storage.container import Array, Contents, Stamp
+from fewbits.storage.lock import exclusive
+from fewbits.vectors import manifest
 from fewbits.vectors.manifest import Manifest
 
 _LOCK = ".lock"

@@ -173,7 +173,7 @@ def test_results_survive_json(fake_room, data, tmp_path):
 
 def test_results_that_cannot_be_written_say_so(fake_room, data, tmp_path):
     results = evaluate(*data, quantizers=["identity"])
-    with pytest.raises(StorageError, match="could not be written"):
+    with pytest.raises(StorageError, match="cannot write"):
         results.to_json(tmp_path / "no" / "r.json")
 
 

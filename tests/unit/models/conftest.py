@@ -5,9 +5,10 @@ import shutil
 import numpy as np
 import pytest
 from encoder_fixtures import FIXTURES, MODELS, Folder
+from saved_models import CALIBRATION, RECIPES
 
 from fewbits.errors import ModelError
-from fewbits.models import Encoder, default_model
+from fewbits.models import Encoder, default_model, quantize_model
 
 
 @pytest.fixture
@@ -43,3 +44,33 @@ def minilm():
     except ModelError as error:
         pytest.skip(str(error))
     return Encoder.load(folder)
+
+
+@pytest.fixture(scope="session")
+def saved(tiny, tmp_path_factory):
+    """Return a function from a recipe's key to (encoder, the folder that it was saved in)."""
+    made = {}
+
+    def get(key):
+        if key not in made:
+            recipe = RECIPES[key]
+            texts = CALIBRATION if key == "int8-static" else None
+            small = tiny if key == "float32" else quantize_model(tiny, recipe, calibration=texts)
+            folder = tmp_path_factory.mktemp("saved") / key
+            small.save(folder)
+            made[key] = small, folder
+        return made[key]
+
+    return get
+
+
+@pytest.fixture
+def broken(saved, tmp_path):
+    """Return a function that copies a saved model for a test to damage."""
+
+    def copy(key="int8-dynamic"):
+        target = tmp_path / key
+        shutil.copytree(saved(key)[1], target)
+        return target
+
+    return copy

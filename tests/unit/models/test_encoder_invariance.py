@@ -202,7 +202,7 @@ def test_a_progress_bar_changes_nothing(tiny, texts, capsys):
 
 
 def test_taps_see_every_linear_and_layer_and_change_nothing(model_folder, texts):
-    encoder = model_folder(variant="dense-tanh").load()
+    encoder = Encoder.load(model_folder(variant="dense-tanh").path, executor="reference")
     rows: dict[str, int] = {}
     widths: dict[str, int] = {}
 

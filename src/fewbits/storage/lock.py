@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fewbits.errors import ConflictError
-from fewbits.vectors.atomic import storage_error
+from fewbits.storage.atomic import storage_error
 
 if sys.platform == "win32":
     import msvcrt

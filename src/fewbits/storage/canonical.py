@@ -49,14 +49,23 @@ def loads(raw: bytes) -> Any:  # noqa: ANN401 - any JSON value
     Raises:
         FormatError: not JSON, or JSON in any other spelling than the one of `dumps`.
     """
-    try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_int=_int)
-        spelling = dumps(value, "JSON")
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"not valid JSON ({error})") from error
+    value, spelling = parse(raw)
     if spelling != raw:
         raise FormatError("JSON is not in its canonical spelling (sorted keys, no spaces, UTF-8)")
     return value
+
+
+def parse(raw: bytes) -> tuple[Any, bytes]:
+    """Return the value of JSON in any spelling, and the spelling of `dumps`.
+
+    Raises:
+        FormatError: not JSON, a key twice in one object, or what `dumps` does not take.
+    """
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_int=_int)
+        return value, dumps(value, "JSON")
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"not valid JSON ({error})") from error
 
 
 def _check(value: Any, path: tuple[object, ...]) -> None:  # noqa: ANN401 - any JSON value

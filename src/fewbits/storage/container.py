@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewbits.errors import FormatError, InputError
-from fewbits.vectors import header
-from fewbits.vectors.atomic import storage_error, sync_folder, write_file
+from fewbits.storage import header
+from fewbits.storage.atomic import storage_error, sync_folder, write_file
 
 Array: TypeAlias = NDArray[Any]
 
@@ -74,7 +74,7 @@ def write(
     path = Path(path)
     if not header.is_kind(kind):
         raise InputError(f"kind must be 1 to 32 lowercase letters, got {kind!r}")
-    slots = header.layout({name: _describe(name, tensor) for name, tensor in tensors.items()})
+    slots = header.layout({name: _describe(name, array) for name, array in tensors.items()}, kind)
     checksums = {name: header.crc(_bytes_of(tensors[name])) for name in slots}
     head, digest = header.encode(slots, checksums, kind, params)
 

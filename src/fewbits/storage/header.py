@@ -16,19 +16,22 @@ from reprlib import repr as brief  # what is quoted may come from a hostile file
 from typing import Any
 
 from fewbits.errors import FormatError, InputError
-from fewbits.vectors import canonical
+from fewbits.storage import canonical
 
 FORMAT = "fewbits"
 VERSION = 1
 MAX_HEADER = 1 << 20  # bytes of JSON; what grows with the data belongs into tensors
 MAX_NDIM = 8
+ALIGN = {"model": 64}
+"""Kind -> bytes to which its data, and arrays of a multiple of that many bytes, are aligned."""
+
 DTYPES = {  # name in the file -> numpy's code; the digit is the size of an item in bytes
     "BOOL": "b1", "U8": "u1", "I8": "i1", "U16": "u2", "I16": "i2", "F16": "f2",
     "I32": "i4", "U32": "u4", "F32": "f4", "I64": "i8", "U64": "u8", "F64": "f8",
 }  # fmt: skip
 
 _TENSOR = re.compile(r"(?!__metadata__$)[A-Za-z0-9_.-]{1,128}")
-_CRC = re.compile(r"[0-9a-f]{8}")
+CRC = re.compile(r"[0-9a-f]{8}")
 _KIND = re.compile(r"[a-z]{1,32}")
 _KEYS = ["checksums", "format", "header", "kind", "params", "version"]
 # Keys are sorted, so this ends just before the header's own checksum. It cannot occur earlier:
@@ -47,13 +50,20 @@ class Slot:
     end: int
 
 
-def layout(shapes: Mapping[str, tuple[str, tuple[int, ...]]]) -> dict[str, Slot]:
+def layout(shapes: Mapping[str, tuple[str, tuple[int, ...]]], kind: str) -> dict[str, Slot]:
     """Lay out arrays, name -> (dtype, shape), without holes, in the order they are stored.
 
-    Wide items come first, so that every array is aligned to its item size; then by name.
+    Wide items come first, so that every array is aligned to its item size; then by name. Where
+    `ALIGN` has the kind, arrays of a multiple of so many bytes come before all others.
     """
+
+    def place(name: str) -> tuple[bool, int, str]:
+        size = _itemsize(shapes[name][0])
+        odd = kind in ALIGN and math.prod(shapes[name][1]) * size % ALIGN[kind] != 0
+        return odd, -size, name
+
     slots, begin = {}, 0
-    for name in sorted(shapes, key=lambda n: (-_itemsize(shapes[n][0]), n)):
+    for name in sorted(shapes, key=place):
         dtype, shape = shapes[name]
         end = begin + math.prod(shape) * _itemsize(dtype)
         slots[name] = Slot(dtype, shape, begin, end)
@@ -76,7 +86,7 @@ def crc(pieces: Iterable[bytes | memoryview]) -> str:
 
 def is_crc(value: object) -> bool:
     """Whether `value` is spelled as `crc` spells checksums."""
-    return isinstance(value, str) and _CRC.fullmatch(value) is not None
+    return isinstance(value, str) and CRC.fullmatch(value) is not None
 
 
 def is_kind(kind: str) -> bool:
@@ -108,7 +118,7 @@ def encode(
     outer: dict[str, Any] = {name: _as_json(slot) for name, slot in slots.items()}
     outer["__metadata__"] = {FORMAT: canonical.dumps(meta).decode()}
     text = canonical.dumps(outer)
-    text += b" " * (-len(text) % 8)
+    text += b" " * _padding(len(text), kind)
     if len(text) > MAX_HEADER:
         raise InputError(
             f"params and names need {len(text)} bytes of header, at most {MAX_HEADER} fit; "
@@ -142,8 +152,8 @@ def decode(raw: bytes, kind: str) -> tuple[dict[str, Slot], dict[str, str], dict
         FormatError: anything that `encode` would have written otherwise, or another kind.
     """
     text = raw[8:].rstrip(b" ")
-    if len(raw) != 8 + len(text) + (-len(text) % 8):
-        raise FormatError("header is not padded to a multiple of 8 bytes")
+    if len(raw) != 8 + len(text) + _padding(len(text), kind):
+        raise FormatError(f"header is not padded to a multiple of {ALIGN.get(kind, 8)} bytes")
     outer = canonical.loads(text)
     if not isinstance(outer, dict):
         raise FormatError("header is not a JSON object")
@@ -152,7 +162,7 @@ def decode(raw: bytes, kind: str) -> tuple[dict[str, Slot], dict[str, str], dict
         raise FormatError(f"holds the kind {brief(meta['kind'])}, expected {kind!r}")
     if set(outer) != set(meta["checksums"]):
         raise FormatError("tensors and checksums do not name the same arrays")
-    slots = layout({name: _decode_shape(name, entry) for name, entry in outer.items()})
+    slots = layout({name: _decode_shape(name, entry) for name, entry in outer.items()}, kind)
     for name, slot in slots.items():
         if outer[name] != _as_json(slot):
             raise FormatError(
@@ -164,6 +174,10 @@ def decode(raw: bytes, kind: str) -> tuple[dict[str, Slot], dict[str, str], dict
 
 def _itemsize(dtype: str) -> int:
     return int(DTYPES[dtype][1])
+
+
+def _padding(length: int, kind: str) -> int:
+    return -(8 + length) % ALIGN.get(kind, 8)
 
 
 def _as_json(slot: Slot) -> dict[str, Any]:

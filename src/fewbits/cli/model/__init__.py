@@ -1,0 +1,1 @@
+"""`fewbits model`: encoders made small, described, compared, timed and exported."""
