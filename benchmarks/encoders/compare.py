@@ -31,7 +31,6 @@ from fewbits.evaluate.results import write_text
 from fewbits.models import EncoderSpec, default_model
 
 _LOADS = 3
-_WAITS = 100  # short texts a round
 _TUNED_TEXTS = 128
 
 
@@ -65,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--texts", type=int, default=512, help="passages of a round")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--waits", type=int, default=100, help="short texts of a round")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON")
     add_field_arguments(parser)
     return parser
@@ -100,8 +100,9 @@ class Field:
         self.model: Path = args.model or default_model()
         self.workspace = workspace
         self.threads: int = args.threads
-        self.count: int = getattr(args, "texts", 64)
+        self.count: int = getattr(args, "texts", _TUNED_TEXTS)
         self.rounds_wanted: int = getattr(args, "rounds", 1)
+        self.waits: int = getattr(args, "waits", 1)
         workspace.mkdir(parents=True, exist_ok=True)
         self.texts: Texts = gather(args.data, self.model, self.count)
         self.texts_path = workspace / f"texts-{self.count}.json"
@@ -139,6 +140,19 @@ class Field:
             mark.parent.mkdir(parents=True, exist_ok=True)
             mark.touch()
 
+    def tuned(self, entry: Entry) -> dict[str, Any]:
+        """Return the choice by which an engine is fastest, from the workspace if it is there."""
+        if all(len(values) == 1 for values in entry.options.values()):
+            return {"choice": entry.first_choice}
+        kept = self.workspace / "built" / f"{entry.name}.tuned-{self.threads}.json"
+        if kept.exists():
+            found: dict[str, Any] = json.loads(kept.read_text())
+            return found
+        with self.process(entry, {}) as process:
+            found = process.ask("tune", count=min(self.count, _TUNED_TEXTS))
+        kept.write_text(json.dumps(found))
+        return found
+
     def prepared(self, chosen: list[Entry]) -> dict[str, dict[str, Any]]:
         """Build, tune and load every engine; return a row for each, by name."""
         rows: dict[str, dict[str, Any]] = {}
@@ -147,7 +161,7 @@ class Field:
             rows[entry.name] = row
             try:
                 self.build(entry)
-                row |= self._tuned(entry)
+                row |= self.tuned(entry)
                 row["loads"] = [self._loaded(entry, row) for _ in range(_LOADS)]
             except EngineFailure as failure:
                 row["status"] = f"failed: {failure}"
@@ -172,12 +186,6 @@ class Field:
                 print(f"round {number + 1} of {self.rounds_wanted}, peak {peaks[-1]}", flush=True)
         return peaks
 
-    def _tuned(self, entry: Entry) -> dict[str, Any]:
-        if all(len(values) == 1 for values in entry.options.values()):
-            return {"choice": entry.first_choice}
-        with self.process(entry, {}) as process:
-            return process.ask("tune", count=min(self.count, _TUNED_TEXTS))
-
     def _loaded(self, entry: Entry, row: dict[str, Any]) -> dict[str, Any]:
         with self.process(entry, entry.single_choice(row["choice"])) as process:
             return process.ask("load")
@@ -188,6 +196,7 @@ class Turn:
 
     def __init__(self, field: Field, entry: Entry, row: dict[str, Any], stack: ExitStack) -> None:
         self._row = row
+        self._waits = field.waits
         choice = row["choice"]
         single = entry.single_choice(choice)
         row |= {"single_choice": single, "rounds": []}
@@ -211,8 +220,12 @@ class Turn:
                 "ids": self._many.ask("many", tokenize=False),
                 "texts": self._many.ask("many", tokenize=True),
                 "memory": self._many.ask("memory"),
-                "waits_ids": self._single.ask("waits", tokenize=False, count=_WAITS)["waits_s"],
-                "waits_texts": self._single.ask("waits", tokenize=True, count=_WAITS)["waits_s"],
+                "waits_ids": self._single.ask("waits", tokenize=False, count=self._waits)[
+                    "waits_s"
+                ],
+                "waits_texts": self._single.ask("waits", tokenize=True, count=self._waits)[
+                    "waits_s"
+                ],
             }
             self._row["rounds"].append(found)
         except EngineFailure as failure:

@@ -111,7 +111,7 @@ class Examiner:
 
     def _encoded(self, entry: Entry, wanted: list[str]) -> tuple[dict[str, Floats], float]:
         self._field.build(entry)
-        choice = entry.first_choice
+        choice = self._field.tuned(entry)["choice"]
         with (
             tempfile.TemporaryDirectory() as folder,
             self._field.process(entry, choice) as process,

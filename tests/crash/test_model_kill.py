@@ -29,7 +29,7 @@ models = [quantize_model(encoder, recipe) for recipe in (Recipe.fp16(), Recipe.b
 expected = {m.recipe.name: m.encode("text") for m in models}
 
 def write_forever(number):
-    step = 0
+    step = number
     while True:
         models[step % 2].save(root / "same")
         models[step % 2].save(root / f"new-{number}-{step}")
@@ -40,7 +40,7 @@ for number in range(kills):
     child = os.fork()
     if child == 0:
         write_forever(number)
-    time.sleep(draw.uniform(0.001, 0.06))
+    time.sleep(draw.uniform(0.001, 0.15))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     left += any(name.startswith(".fewbits-") for name in os.listdir(root))

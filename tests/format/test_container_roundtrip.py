@@ -239,3 +239,30 @@ def test_without_verify_only_the_data_goes_unchecked(tmp_path: Path):
     assert container.read(path, kind="segment", verify=False).tensors["x"][-1] == 1
     with pytest.raises(FormatError, match="checksum of 'x' differs"):
         container.read(path, kind="segment")
+
+
+def test_a_model_container_is_aligned_for_kernels_and_opens_with_safetensors(tmp_path: Path):
+    path = tmp_path / "m.safetensors"
+    tensors = {
+        "a": np.arange(5, dtype=np.float32),
+        "b": np.arange(64, dtype=np.int8),
+        "c": np.arange(32, dtype=np.float16),
+        "d": np.arange(3, dtype=np.int8),
+        "e": np.arange(192, dtype=np.int8).reshape(3, 64),
+        "f": np.arange(48, dtype=np.float32),
+    }
+    container.write(path, tensors, kind="model", params={})
+    back = container.read(path, kind="model").tensors
+    for name, tensor in back.items():
+        np.testing.assert_array_equal(tensor, tensors[name])
+        wanted = 64 if tensor.nbytes % 64 == 0 else tensor.itemsize
+        assert tensor.ctypes.data % wanted == 0, name
+    for name, tensor in load_file(path).items():
+        np.testing.assert_array_equal(tensor, tensors[name])
+
+
+@pytest.mark.parametrize(("written", "read"), [("model", "segment"), ("segment", "model")])
+def test_the_kind_is_compared_before_its_layout(written: str, read: str, tmp_path: Path):
+    container.write(tmp_path / "a", {"x": np.arange(9)}, kind=written, params={})
+    with pytest.raises(FormatError, match=f"holds the kind '{written}', expected '{read}'"):
+        container.read(tmp_path / "a", kind=read)

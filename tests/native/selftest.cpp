@@ -6,6 +6,7 @@
 #include "check_trellis_dot.h"
 #include "check_trellis_encode.h"
 #include "encoder_attend.h"
+#include "encoder_gemm_f32.h"
 #include "encoder_gemm_u8.h"
 #include "encoder_rows.h"
 
@@ -30,6 +31,7 @@ int main(int count, char** arguments) {
   check::check_trellis_blocks(levels, tally);
   for (const fewbits::Kernels& level : levels) {
     check::check_gemm_u8(name(level.level), level.encoder_gemm_u8, tally);
+    check::check_encoder_gemm_f32(level.encoder_gemm_f32, name(level.level), tally);
     check::check_attend(level.encoder_attend, tally, name(level.level));
     check::check_rows(*levels[0].encoder_rows, *level.encoder_rows, tally);
   }

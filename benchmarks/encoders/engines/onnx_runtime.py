@@ -67,12 +67,20 @@ def _float32(setting: Setting, calibration: list[str]) -> None:
 
 def _dynamic(setting: Setting, calibration: list[str]) -> None:
     """Quantize as its documentation advises for transformers: QOperator, per channel."""
+    from onnx import TensorProto
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     del calibration
     for name, path in _graphs(setting).items():
         out = setting.folder / f"{name}.onnx"
-        quantize_dynamic(path, out, per_channel=True, weight_type=QuantType.QInt8)
+        quantize_dynamic(
+            path,
+            out,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            # Shape inference does not know what fused operators give.
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},
+        )
 
 
 def _static(setting: Setting, calibration: list[str]) -> None:

@@ -147,7 +147,7 @@ def _entry(
 
 ENTRIES = [
     _entry("float32", "float32", _plain(small=False), "f32"),
-    _entry("default", "16 bits", _plain(small=True), ""),
+    _entry("bfloat16", "16 bits", _plain(small=True), "bf16"),
     _entry("NNCF INT8", "int8 static", _nncf, ""),
     _entry("fewbits export static INT8", "int8 static", _exported, "", ("model",)),
 ]

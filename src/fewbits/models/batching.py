@@ -46,6 +46,10 @@ def batches(sequences: Sequence[TokenIds], budget: int) -> Iterator[Batch]:
     A sequence longer than the budget comes alone. Longest first: memory peaks at once, not after
     an hour.
     """
+    if len(sequences) == 1:  # one text at a time is what a search box sends
+        ids = sequences[0]
+        yield Batch(np.zeros(1, dtype=np.intp), ids, (Run(0, 1, len(ids)),))
+        return
     lengths = np.array([len(ids) for ids in sequences], dtype=np.intp)
     order = np.argsort(-lengths, kind="stable")
     start = 0

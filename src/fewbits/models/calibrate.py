@@ -26,6 +26,8 @@ from fewbits.models.smoothing import decoded, smooth_static
 from fewbits.models.tensors import Activation
 from fewbits.models.texts import check_unicode
 
+# Mean and worst cosine to float32 of 501 texts, all-MiniLM-L6-v2, by number of calibration texts:
+# 16: 0.9968, 0.973; 64: 0.9977, 0.982; 128: 0.9978, 0.993; 512: 0.9982, 0.994; 1,024: the same.
 ADVISED_TEXTS = 64
 """Fewer texts than this give a warning."""
 

@@ -73,20 +73,20 @@ class Encoder:
             KernelError: `executor="native"`, and the kernels lack the activation function.
             ModelError: weights that do not match the spec.
         """
-        self._weights: Weights | None = None
+        kept: Weights | None = None
         if isinstance(weights, Tensors):
             check_tensors(spec, weights)
             self.tensors = weights
         else:
             check_weights(spec, weights)
             self.tensors = pack_float32(spec, weights)
-            self._weights = weights if executor == "reference" else None
+            kept = weights if executor == "reference" else None  # kernels read panels alone
         self.spec = spec
         self.tokenizer = tokenizer
         self.prompts = prompts or Prompts()
         self.truncated = 0
         self._executor = executor
-        self._executors = Executors(spec, self.tensors, executor, lambda: self.weights)
+        self._executors = Executors(spec, self.tensors, executor, kept)
 
     @classmethod
     def load(
@@ -169,9 +169,7 @@ class Encoder:
 
         Widened at the first access and kept: 4 bytes per parameter.
         """
-        if self._weights is None:
-            self._weights = self.tensors.dense()
-        return self._weights
+        return self._executors.weights
 
     def drift(self) -> DriftReport:
         """Compare what static ranges clipped since the encoder was made with calibration.

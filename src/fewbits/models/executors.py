@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable
 from typing import Literal, TypeAlias, get_args
 
 from fewbits.arrays import Floats
@@ -42,9 +41,9 @@ class Executors:
         spec: EncoderSpec,
         tensors: Tensors,
         executor: ExecutorName,
-        weights: Callable[[], Weights],
+        weights: Weights | None = None,
     ) -> None:
-        """Set up the executor; `weights` gives float32 weights if the reference asks for them.
+        """Set up the executor; `weights` are those of the tensors where they are at hand.
 
         Raises:
             InputError: an unknown executor.
@@ -57,9 +56,18 @@ class Executors:
         self._only_native = executor == "native"
         self._reference: Reference | None = None
         self.watch = Watch()
+        modes = {linear.activation.mode for linear in tensors.linears.values()}
+        self._watched = spec.linears() if "static" in modes else ()
         self.native = None if executor == "reference" else self._make_native()
         if self.native is None:
             self._reference = self._make_reference()
+
+    @property
+    def weights(self) -> Weights:
+        """The float32 weights that the tensors stand for, widened once."""
+        if self._weights is None:
+            self._weights = self._tensors.dense()
+        return self._weights
 
     def run(
         self,
@@ -77,7 +85,8 @@ class Executors:
         """
         if self.native is not None and tap is None:
             rows, ends = self.native(batch, skip=skip, threads=threads, stages=stages)
-            self.watch.add_rows(self._spec.linears(), ends)
+            if self._watched:
+                self.watch.add_rows(self._watched, ends)
             return rows
         if self._only_native:
             raise InputError("a tap needs executor='auto' or 'reference', got 'native'")
@@ -97,7 +106,7 @@ class Executors:
 
     def _make_reference(self) -> Reference:
         if self._tensors.recipe == Recipe.float32():
-            return Reference(self._spec, self._weights())
+            return Reference(self._spec, self.weights)
         return QuantizedReference(self._spec, self._tensors)
 
     def _counting(self, tap: Tap | None) -> Tap | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ from fewbits.storage.atomic import is_temp, storage_error, sync_folder
 from fewbits.storage.lock import exclusive
 
 LOCK = ".lock"
+_TRIES = 16
 
 
 @contextlib.contextmanager
@@ -29,24 +31,45 @@ def new_folder(target: Path) -> Iterator[Path]:
             nothing remains.
     """
     parent = target.parent
-    temp = parent / f".fewbits-{secrets.token_hex(8)}.tmp"
     try:
         parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(parent)
-        temp.mkdir()
     except OSError as error:
         raise storage_error(f"cannot create {target}", error, "nothing was written") from error
-    try:
-        with contextlib.ExitStack() as held:
-            held.enter_context(exclusive(temp / LOCK))
+    with contextlib.ExitStack() as held:
+        temp = _claim(target, held)
+        try:
             yield temp
             _sync_tree(temp)
             if os.name == "nt":  # there a folder with an open file cannot be renamed
                 held.close()
             _rename(temp, target)
-        sync_folder(parent)
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)  # after the rename there is none
+        finally:
+            if os.name == "nt":
+                held.close()
+            _remove(temp)  # after the rename there is none
+    sync_folder(parent)
+
+
+def _claim(target: Path, held: contextlib.ExitStack) -> Path:
+    """Create a folder under a temporary name and lock it, so that nobody takes it for abandoned."""
+    for _ in range(_TRIES):
+        temp = target.parent / f".fewbits-{secrets.token_hex(8)}.tmp"
+        try:
+            temp.mkdir()
+        except OSError as error:
+            raise storage_error(f"cannot create {target}", error, "nothing was written") from error
+        try:
+            held.enter_context(exclusive(temp / LOCK))
+        except (ConflictError, StorageError) as error:
+            if isinstance(error, ConflictError) or error.errno == errno.ENOENT:
+                continue  # somebody took it away before it was locked
+            _remove(temp)
+            raise
+        if (temp / LOCK).exists():
+            return temp
+        held.pop_all().close()
+    raise StorageError(f"cannot create {target}: what is begun there is removed; try again")
 
 
 def _rename(temp: Path, target: Path) -> None:
@@ -66,6 +89,24 @@ def _sync_tree(folder: Path) -> None:
 def _remove_abandoned(parent: Path) -> None:
     """Remove folders whose writer is gone, which is the case if nobody holds their lock."""
     for path in parent.iterdir():
-        if is_temp(path.name) and (path / LOCK).is_file():
-            with contextlib.suppress(ConflictError, StorageError, OSError), exclusive(path / LOCK):
+        if not is_temp(path.name) or not path.is_dir():
+            continue
+        with contextlib.suppress(ConflictError, OSError):
+            if (path / LOCK).is_file():
+                with exclusive(path / LOCK):
+                    _remove(path)
+                _remove(path)  # again for Windows, which keeps files that are open
+            else:
+                path.rmdir()  # its writer has not come to the lock; if it lives, it starts over
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its lock file last: until then the next writer can finish the removal."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
+            elif path.name != LOCK:
+                path.unlink()
+        (folder / LOCK).unlink(missing_ok=True)
+        folder.rmdir()

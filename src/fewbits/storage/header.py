@@ -152,14 +152,14 @@ def decode(raw: bytes, kind: str) -> tuple[dict[str, Slot], dict[str, str], dict
         FormatError: anything that `encode` would have written otherwise, or another kind.
     """
     text = raw[8:].rstrip(b" ")
-    if len(raw) != 8 + len(text) + _padding(len(text), kind):
-        raise FormatError(f"header is not padded to a multiple of {ALIGN.get(kind, 8)} bytes")
     outer = canonical.loads(text)
     if not isinstance(outer, dict):
         raise FormatError("header is not a JSON object")
     meta = _decode_meta(outer.pop("__metadata__", None))
     if meta["kind"] != kind:
         raise FormatError(f"holds the kind {brief(meta['kind'])}, expected {kind!r}")
+    if len(raw) != 8 + len(text) + _padding(len(text), kind):
+        raise FormatError(f"header is not padded to a multiple of {ALIGN.get(kind, 8)} bytes")
     if set(outer) != set(meta["checksums"]):
         raise FormatError("tensors and checksums do not name the same arrays")
     slots = layout({name: _decode_shape(name, entry) for name, entry in outer.items()}, kind)

@@ -130,7 +130,7 @@ class PyModel {
   }
 
   // (rows, counts): one row per sequence, and (linears, 5): count, low, high, least, most.
-  nb::tuple run(In<int32_t, 1> ids, In<int64_t, 1> lengths, size_t skip, size_t threads) const {
+  nb::tuple run(In<int32_t, 1> ids, In<int64_t, 1> lengths, size_t skip, size_t threads) {
     check_batch(ids, lengths);
     const size_t n = lengths.shape(0), width = model_.width();
     nb::capsule owner, end_owner;
@@ -140,7 +140,7 @@ class PyModel {
     {
       nb::gil_scoped_release release;
       const Batch batch{ids.data(), lengths.data(), n, skip};
-      forward(kernels_of(active_level()), model_, batch, threads, out, ends.data());
+      forward(kernels_of(active_level()), model_, batch, threads, spare_, out, ends.data());
     }
     for (size_t i = 0; i < ends.size(); ++i) {
       const int64_t row[] = {static_cast<int64_t>(ends[i].count), static_cast<int64_t>(ends[i].low),
@@ -211,6 +211,7 @@ class PyModel {
   }
 
   Model model_;
+  Workspaces spare_;
   std::deque<std::vector<float>> floats_;
   std::deque<std::vector<int32_t>> sums_;
   std::deque<Aligned<uint8_t>> copies_;

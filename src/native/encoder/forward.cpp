@@ -13,6 +13,17 @@ struct Part {
   float* out;
 };
 
+// Whether the work is so much that threads which meet some ten times per layer gain by it. On a
+// busy machine one meeting can cost a time slice, as much as a short text takes alone.
+bool worth_a_team(const Model& model, const Batch& batch) {
+  constexpr size_t least_tokens = 16;  // below, a layer takes as long as its weights take to read
+  constexpr size_t products = size_t{400} << 20;  // about 2 ms of 8-bit codes on one thread
+  size_t tokens = 0;
+  for (size_t s = 0; s < batch.sequences; ++s) tokens += static_cast<size_t>(batch.lengths[s]);
+  const size_t weights = model.hidden * (4 * model.hidden + 2 * model.inner);
+  return std::max(tokens, least_tokens) * weights * model.layers.size() >= products;
+}
+
 // Tokens of a piece: what keeps a thread's arrays inside 1.25 MiB of its L2 cache.
 size_t piece_tokens(const Model& model) {
   const size_t fits = (size_t{1280} << 10) / (25 * model.hidden);
@@ -69,9 +80,10 @@ Piece largest(const std::vector<Part>& parts) {
 
 class Run {
  public:
-  Run(const Kernels& kernels, const Model& model, const Batch& batch, float* out, Ends* ends)
-      : kernels_(kernels), model_(model), batch_(batch), parts_(parts_of(model, batch, out)),
-        ends_(ends) {}
+  Run(const Kernels& kernels, const Model& model, const Batch& batch, Workspaces& spare,
+      float* out, Ends* ends)
+      : kernels_(kernels), model_(model), batch_(batch), spare_(spare),
+        parts_(parts_of(model, batch, out)), ends_(ends) {}
 
   size_t parts() const { return parts_.size(); }
 
@@ -79,7 +91,8 @@ class Run {
   void apart(size_t threads) {
     std::atomic<size_t> next{0};
     parallel_ranges(threads, threads, [&](size_t, size_t, size_t) {
-      Workspace work = workspace(1);
+      Borrowed borrowed(spare_);
+      Workspace& work = ready(*borrowed, 1);
       Team one(1);
       const Member member{one, 0};
       std::vector<Ends> counts(model_.linears());
@@ -93,7 +106,8 @@ class Run {
 
   // All threads on one piece after the other.
   void together(size_t threads) {
-    Workspace work = workspace(threads);
+    Borrowed borrowed(spare_);
+    Workspace& work = ready(*borrowed, threads);
     std::vector<std::vector<Ends>> counts(threads, std::vector<Ends>(model_.linears()));
     run_team(threads, [&](const Member& member) {
       for (const Part& part : parts_) {
@@ -106,9 +120,8 @@ class Run {
   }
 
  private:
-  Workspace workspace(size_t members) const {
+  Workspace& ready(Workspace& work, size_t members) const {
     const Piece most = largest(parts_);
-    Workspace work;
     work.reserve(model_, most.tokens, block_of(model_, most.tokens), most.longest, members);
     return work;
   }
@@ -121,6 +134,7 @@ class Run {
   const Kernels& kernels_;
   const Model& model_;
   const Batch& batch_;
+  Workspaces& spare_;
   std::vector<Part> parts_;
   Ends* ends_;
   std::mutex counting_;
@@ -129,10 +143,12 @@ class Run {
 }  // namespace
 
 void forward(const Kernels& kernels, const Model& model, const Batch& batch, size_t threads,
-             float* out, Ends* ends) {
-  Run run(kernels, model, batch, out, ends);
+             Workspaces& spare, float* out, Ends* ends) {
+  Run run(kernels, model, batch, spare, out, ends);
   threads = std::max<size_t>(1, threads);
-  if (threads > 1 && run.parts() < threads) return run.together(threads);
+  if (threads > 1 && run.parts() < threads && worth_a_team(model, batch)) {
+    return run.together(threads);
+  }
   run.apart(std::min(threads, run.parts()));
 }
 

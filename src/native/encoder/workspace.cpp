@@ -32,4 +32,17 @@ void Workspace::reserve(const Model& model, size_t tokens, size_t block, size_t 
   }
 }
 
+std::unique_ptr<Workspace> Workspaces::take() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (waiting_.empty()) return std::make_unique<Workspace>();
+  std::unique_ptr<Workspace> work = std::move(waiting_.back());
+  waiting_.pop_back();
+  return work;
+}
+
+void Workspaces::give(std::unique_ptr<Workspace> work) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  waiting_.push_back(std::move(work));
+}
+
 }  // namespace fewbits::encoder

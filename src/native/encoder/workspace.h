@@ -1,6 +1,8 @@
 // workspace.h - the arrays that one piece of work passes through, reused from piece to piece.
 #pragma once
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "attend/attend.h"
@@ -44,6 +46,31 @@ struct Workspace {
   Aligned<Row> rows_, inner_rows_;
   Aligned<int32_t> positions_, zeros_;
   std::vector<Aligned<float>> scratch_, bias_;
+};
+
+// Workspaces that wait for the next call: fresh memory costs a page fault per 4 KiB.
+class Workspaces {
+ public:
+  std::unique_ptr<Workspace> take();
+  void give(std::unique_ptr<Workspace> work);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Workspace>> waiting_;
+};
+
+// One of them for the length of a scope.
+class Borrowed {
+ public:
+  explicit Borrowed(Workspaces& from) : from_(from), work_(from.take()) {}
+  ~Borrowed() { from_.give(std::move(work_)); }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Workspace& operator*() { return *work_; }
+
+ private:
+  Workspaces& from_;
+  std::unique_ptr<Workspace> work_;
 };
 
 }  // namespace fewbits::encoder

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
 
 import numpy as np
 import pytest
+from encoder_fixtures import MODELS
 from saved_models import RECIPES, TEXTS
 
 from fewbits.errors import InputError, KernelError, ModelError
@@ -114,3 +117,18 @@ def test_a_very_long_text_takes_no_longer_than_its_first_tokens(text, tiny):
     start = time.perf_counter()
     assert np.isfinite(tiny.encode(text)).all()
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize("executor", ["native", "reference"])
+def test_an_encoder_nobody_holds_is_freed_at_once(executor, saved):
+    for folder in (saved("int8-dynamic")[1], MODELS / "bert"):
+        encoder = Encoder.load(folder, executor=executor)
+        encoder.encode(TEXTS)
+        assert encoder.weights
+        watched = weakref.ref(encoder._executors)
+        gc.disable()
+        try:
+            del encoder
+            assert watched() is None
+        finally:
+            gc.enable()

@@ -52,6 +52,14 @@ def replace(name, make):
     return change
 
 
+def outcome(folder):
+    """Return what loading complains about, or the vector of a text."""
+    try:
+        return "", Encoder.load(folder).encode("text")
+    except FewbitsError as error:
+        return str(error), None
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(name, broken):
     folder = broken()
@@ -64,7 +72,8 @@ def test_a_missing_file_is_named(name, broken):
 def test_every_truncated_file_is_refused(name, broken):
     folder = broken()
     raw = (folder / name).read_bytes()
-    for length in {0, 1, 7, 8, len(raw) // 2, len(raw) - 1}:
+    last = len(raw.rstrip()) - 1
+    for length in {0, 1, 7, 8, len(raw) // 2, last}:
         (folder / name).write_bytes(raw[:length])
         with pytest.raises(FormatError, match=name):
             Encoder.load(folder)
@@ -83,10 +92,9 @@ def test_flipped_bits_are_refused(name, broken):
         damaged = bytearray(raw)
         damaged[draw.randrange(len(raw))] ^= 1 << draw.randrange(8)
         (folder / name).write_bytes(damaged)
-        try:
-            after = Encoder.load(folder).encode("text")
-        except FewbitsError as error:
-            assert name in str(error)
+        said, after = outcome(folder)
+        if after is None:
+            assert name in said
         else:  # white space between the tokens of fewbits.json has no meaning
             assert name == "fewbits.json"
             np.testing.assert_array_equal(after, before)
@@ -159,7 +167,7 @@ def test_an_entry_that_contradicts_the_folder_is_named(change, expected, broken)
         (entry("ranges", "layers.0.qkv", "scale", value=-1), "scale must be finite and > 0"),
         (
             entry("ranges", "layers.0.qkv", "scale", value=True),
-            "a scale must be a number, got True",
+            "must be a number, got True",
         ),
         (entry("ranges", "layers.0.qkv", "zero_point", value=256), "zero-point must be 0 to 255"),
         (entry("ranges", "layers.0.qkv", "zero_point", value=1.5), "must be an integer"),
