@@ -18,7 +18,7 @@ def spearman(x: ArrayLike, y: ArrayLike) -> float:
     """Return Spearman's rank correlation of two sequences of numbers; 0 where one is constant.
 
     Raises:
-        InputError: not two sequences of the same length, or fewer than two values.
+        InputError: not two sequences of finite numbers of the same length, or fewer than two.
     """
     left, right = _pair(x, y)
     return _pearson(ranks(left), ranks(right))
@@ -49,13 +49,16 @@ def spearman_kept(
         before: one score per pair from the system before the change.
         after: one score per pair from the system after it.
         truth: what people said.
-        confidence: share of the bootstrap ratios inside the interval.
+        confidence: share of the bootstrap ratios inside the interval, between 0 and 1.
         resamples: number of draws.
         seed: the same seed draws the same pairs.
 
     Raises:
-        InputError: lengths differ, or the system before is not correlated with the truth at all.
+        InputError: as in `spearman`, a parameter out of range, or a system before that is not
+            correlated with the truth at all.
     """
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence must lie between 0 and 1, got {confidence!r}")
     old, wanted = _pair(before, truth)
     new, _ = _pair(after, truth)
     base = spearman(old, wanted)
@@ -81,10 +84,21 @@ def _pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 
 def _pair(x: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    left, right = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    left, right = _numbers(x), _numbers(y)
     if left.ndim != 1 or left.shape != right.shape or len(left) < 2:
         raise InputError(
             f"two sequences of the same length, at least 2, are needed, "
             f"got shapes {left.shape} and {right.shape}"
         )
+    for values in (left, right):
+        if not np.isfinite(values).all():
+            where = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise InputError(f"value {where} is {values[where]}, a finite number is needed")
     return left, right
+
+
+def _numbers(values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"two sequences of numbers are needed: {error}") from error

@@ -97,10 +97,11 @@ def compare_encoders(
         advance: told what is measured next.
 
     Raises:
-        InputError: fewer than two texts, or vectors of different widths.
+        InputError: fewer than two texts, a bare string, or vectors of different widths.
     """
-    if len(texts) < 2:
-        raise InputError(f"texts must hold at least 2 texts, got {len(texts)}")
+    if isinstance(texts, str) or len(texts) < 2:
+        got = "a bare string" if isinstance(texts, str) else len(texts)
+        raise InputError(f"texts must hold at least 2 texts, got {got}")
     if original.dims != candidate.dims:
         raise InputError(
             f"both encoders must have the same width, got {original.dims} and {candidate.dims}"

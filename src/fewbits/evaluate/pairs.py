@@ -33,8 +33,9 @@ def read_pairs(path: str | Path, *, split: str | None = "test") -> Pairs:
         split: keep the rows of this split, where the file has such a column; None keeps all.
 
     Raises:
-        InputError: no such file, or no row of that split.
-        FormatError: a missing column or a score that is not a number, with its line.
+        InputError: no such file, or fewer than two rows of that split.
+        FormatError: a missing or repeated column, a row of another number of columns, or a score
+            that is not a number, with its line.
     """
     file = _file(Path(path))
     pairs = Pairs(file.parent.name, [], [], [])
@@ -55,7 +56,8 @@ def read_pairs(path: str | Path, *, split: str | None = "test") -> Pairs:
         pairs.right.append(row["sentence2"])
         pairs.scores.append(_score(row["score"], f"{file}, line {number}"))
     if len(pairs.scores) < 2:
-        raise InputError(f"{file} holds {len(pairs.scores)} pairs of split {split!r}; 2 are needed")
+        of = "" if split is None else f" of split {split!r}"
+        raise InputError(f"{file} holds {len(pairs.scores)} pairs{of}; 2 are needed")
     return pairs
 
 
@@ -75,6 +77,9 @@ def _header(fields: list[str], file: Path) -> list[str]:
             f"{file}, line 1: the header must name {', '.join(_COLUMNS)}; "
             f"{', '.join(missing)} is missing"
         )
+    twice = sorted({name for name in fields if fields.count(name) > 1})
+    if twice:
+        raise FormatError(f"{file}, line 1: the header names {', '.join(twice)} twice")
     return fields
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fewbits.arrays import as_count
 from fewbits.errors import InputError
 from fewbits.models import Encoder
 
@@ -72,10 +73,13 @@ def measure_speed(
         advance: called with (rounds done, all).
 
     Raises:
-        InputError: no text.
+        InputError: no text, a bare string, or a number below 1.
     """
-    if not texts:
-        raise InputError("texts must hold at least one text, got none")
+    if isinstance(texts, str) or not len(texts):
+        got = "a bare string" if isinstance(texts, str) else "none"
+        raise InputError(f"texts must hold at least one text, got {got}")
+    rounds = as_count(rounds, "rounds", least=1)
+    waits = as_count(waits, "waits", least=1)
     before = resident_bytes()
     start = time.perf_counter()
     encoder = load()

@@ -25,7 +25,7 @@ from fewbits.errors import CalibrationWarning
 FOREIGN = 1e-3
 """Share of clipped codes, beyond that of calibration, from which on a linear counts as drifted."""
 
-_ADVISED_CODES = 1 << 20  # fewer codes of a linear than this say little
+ADVISED_CODES = 1 << 20  # fewer codes of a linear than this say little
 
 
 class Ends(NamedTuple):
@@ -146,10 +146,16 @@ class DriftReport:
         return max(self.layers, key=lambda layer: layer.excess, default=None)
 
     @property
+    def enough(self) -> bool:
+        """Whether the worst linear has seen enough codes to tell."""
+        worst = self.worst
+        return worst is not None and worst.codes >= ADVISED_CODES
+
+    @property
     def drifted(self) -> bool:
         """Whether the worst linear is past `FOREIGN` on enough codes to tell."""
         worst = self.worst
-        return worst is not None and worst.codes >= _ADVISED_CODES and worst.excess >= FOREIGN
+        return worst is not None and self.enough and worst.excess >= FOREIGN
 
     def warn_if_drifted(self) -> bool:
         """Warn if texts clip far more than the calibration texts; returns whether it did.

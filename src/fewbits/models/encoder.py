@@ -13,7 +13,7 @@ from fewbits.models import artifact
 from fewbits.models.about import Calibration, Origin
 from fewbits.models.agreement import check_tensors, check_weights
 from fewbits.models.batching import batches
-from fewbits.models.drift import DriftReport, drift
+from fewbits.models.drift import DriftReport, Watch, drift
 from fewbits.models.executors import ExecutorName, Executors
 from fewbits.models.locate import locate, name_of
 from fewbits.models.original import pack_float32, read_original
@@ -86,6 +86,7 @@ class Encoder:
         self.prompts = prompts or Prompts()
         self.truncated = 0
         self._executor = executor
+        self._warned = False
         self._executors = Executors(spec, self.tensors, executor, kept)
 
     @classmethod
@@ -210,7 +211,8 @@ class Encoder:
 
         Args:
             texts: strings, which may be empty; a bare string gives a vector of shape (d,).
-            batch_tokens: tokens computed at a time; memory grows with it, results do not change.
+            batch_tokens: tokens that numpy computes at a time; memory grows with it, results do not
+                change. The kernels take about a hundred at a time, whatever it says.
             progress: True for a bar on the terminal, or a function called with (done, total).
             prompt_name: name of one of the model's prompts, put before every text.
             prompt: text to put before every text, instead of a named prompt; "" for none where
@@ -225,6 +227,10 @@ class Encoder:
             InputError: an item that is not a string or not valid Unicode, naming its position; an
                 unknown prompt name; a batch size or a number of threads below 1; a tap with
                 `executor="native"`.
+
+        Warns:
+            CalibrationWarning: static ranges clip far more of these texts than of the calibration
+                texts; names the linear. Told once per encoder, see `drift`.
         """
         single = isinstance(texts, str)
         items = as_texts([texts] if isinstance(texts, str) else texts)
@@ -237,15 +243,29 @@ class Encoder:
         out = np.empty((len(items), self.dims), dtype=np.float32)
         stages = self._stages(normalize)
         with as_callback(progress, len(items)) as report:
+            budget = self._executors.tokens_per_call(budget, tap)
             for batch in batches(tokens.ids, budget):
                 out[batch.rows] = self._executors.run(
                     batch, stages, skip=skip, tap=tap, threads=threads
                 )
                 report(len(batch.rows))
         self.truncated = tokens.truncated
+        recent = self._recent_drift()
+        if recent is not None and not self._warned:
+            self._warned = recent.warn_if_drifted()
         if normalize:
             out = unit_rows(out)
         return out[0] if single else out
+
+    def _recent_drift(self) -> DriftReport | None:
+        """Return the drift since the last such report, once enough texts have come for one."""
+        if self.calibration is None:
+            return None
+        report = drift(self.calibration.ends, self._executors.recent.seen)
+        if not report.enough:
+            return None
+        self._executors.recent = Watch()
+        return report
 
     def _stages(self, normalize: bool | None) -> tuple[Stage, ...]:
         stages = self.spec.stages

@@ -26,6 +26,7 @@ from fewbits.models.tensors import Tensors
 
 ExecutorName: TypeAlias = Literal["auto", "native", "reference"]
 _INPUT = ".input"
+_NATIVE_TOKENS = 65_536  # a second or two of work between two reports of progress
 
 
 class Executors:
@@ -34,6 +35,7 @@ class Executors:
     Attributes:
         native: the kernels, or None where the reference runs everything.
         watch: what static linears clipped so far.
+        recent: the same since it was last replaced.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Executors:
         self._spec, self._tensors, self._weights = spec, tensors, weights
         self._only_native = executor == "native"
         self._reference: Reference | None = None
-        self.watch = Watch()
+        self.watch, self.recent = Watch(), Watch()
         modes = {linear.activation.mode for linear in tensors.linears.values()}
         self._watched = spec.linears() if "static" in modes else ()
         self.native = None if executor == "reference" else self._make_native()
@@ -68,6 +70,14 @@ class Executors:
         if self._weights is None:
             self._weights = self._tensors.dense()
         return self._weights
+
+    def tokens_per_call(self, batch_tokens: int, tap: Tap | None) -> int:
+        """Return how many tokens a batch should hold: many for kernels, which cut it themselves.
+
+        Long calls keep all threads busy; their memory does not grow with the batch.
+        """
+        native = self.native is not None and tap is None
+        return max(batch_tokens, _NATIVE_TOKENS) if native else batch_tokens
 
     def run(
         self,
@@ -87,6 +97,7 @@ class Executors:
             rows, ends = self.native(batch, skip=skip, threads=threads, stages=stages)
             if self._watched:
                 self.watch.add_rows(self._watched, ends)
+                self.recent.add_rows(self._watched, ends)
             return rows
         if self._only_native:
             raise InputError("a tap needs executor='auto' or 'reference', got 'native'")
@@ -122,7 +133,9 @@ class Executors:
         def count(name: str, x: Floats) -> None:
             if name in static:
                 codes, _, _ = activation_codes(x, static[name])
-                self.watch.add(name.removesuffix(_INPUT), Ends.of(codes))
+                ends = Ends.of(codes)
+                self.watch.add(name.removesuffix(_INPUT), ends)
+                self.recent.add(name.removesuffix(_INPUT), ends)
             if tap:
                 tap(name, x)
 

@@ -74,7 +74,8 @@ class Native:
         Args:
             batch: packed sequences.
             skip: leading tokens that belong to a prompt, see `Reference`.
-            threads: threads to use; None for every CPU that this process may run on.
+            threads: most threads to use; never more than CPUs that this process may run on,
+                which is also what None means.
             stages: what follows the last layer, instead of the spec's own.
 
         Returns:
@@ -89,7 +90,8 @@ class Native:
         )
         ids = np.ascontiguousarray(batch.ids, dtype=np.int32)
         left_out = 0 if pooling.include_prompt else skip
-        pooled, ends = self._model.run(ids, lengths, left_out, threads or usable_cpus())
+        most = usable_cpus()
+        pooled, ends = self._model.run(ids, lengths, left_out, min(threads or most, most))
         return after_pooling(stages or self.spec.stages, pooled, self._dense), ends
 
     def _dense(self, name: str, x: Floats) -> Floats:

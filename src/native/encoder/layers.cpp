@@ -211,7 +211,7 @@ class Walk {
 
 size_t block_of(const Model& model, size_t tokens) {
   // The wide rows and their codes share the L2 cache with the weights in flight.
-  const size_t fits = (size_t{768} << 10) / (5 * model.inner) / 6 * 6;
+  const size_t fits = (size_t{384} << 10) / (5 * model.inner) / 6 * 6;
   return std::min(tokens, std::max<size_t>(48, fits));
 }
 
