@@ -37,7 +37,7 @@ def embed(
     texts: _Source,
     output: _Target,
     model: Model = None,
-    batch_tokens: BatchTokens = 8192,
+    batch_tokens: BatchTokens = None,
     prompt_name: PromptName = None,
     field: Field = "text",
     as_json: AsJson = False,

@@ -37,12 +37,13 @@ Model: TypeAlias = Annotated[
     ),
 ]
 BatchTokens: TypeAlias = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--batch-tokens",
         metavar="N",
         min=1,
-        help="Tokens computed at a time: memory grows with it, results do not change.",
+        show_default="what suits the executor",
+        help="Tokens computed between two reports of progress; results do not change.",
     ),
 ]
 PromptName: TypeAlias = Annotated[

@@ -27,6 +27,7 @@ from fewbits.models.tensors import Tensors
 ExecutorName: TypeAlias = Literal["auto", "native", "reference"]
 _INPUT = ".input"
 _NATIVE_TOKENS = 65_536  # a second or two of work between two reports of progress
+_NUMPY_TOKENS = 8192
 
 
 class Executors:
@@ -71,13 +72,13 @@ class Executors:
             self._weights = self._tensors.dense()
         return self._weights
 
-    def tokens_per_call(self, batch_tokens: int, tap: Tap | None) -> int:
-        """Return how many tokens a batch should hold: many for kernels, which cut it themselves.
+    def tokens_per_call(self, tap: Tap | None) -> int:
+        """Return how many tokens a batch should hold where nobody asked for a number.
 
-        Long calls keep all threads busy; their memory does not grow with the batch.
+        Kernels cut a batch themselves: long calls keep all their threads busy, and their memory
+        does not grow. That of numpy does.
         """
-        native = self.native is not None and tap is None
-        return max(batch_tokens, _NATIVE_TOKENS) if native else batch_tokens
+        return _NATIVE_TOKENS if self.native is not None and tap is None else _NUMPY_TOKENS
 
     def run(
         self,

@@ -12,7 +12,7 @@ from fewbits.cli.model.quantize import quantize
 
 model = typer.Typer(
     name="model",
-    help="Make an embedding model small, see what it is, what it keeps, and how fast it is.",
+    help="Make an embedding model small and see what it keeps.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewbits.cli.model.options import ModelName, Texts, first_texts, load
+from fewbits.cli.model.options import DEFAULT, ModelName, Texts, first_texts, load
 from fewbits.cli.options import AsJson, Field, Quiet, Threads
 from fewbits.cli.progress import bar
 from fewbits.cli.session import session
@@ -60,11 +60,12 @@ def bench(
                 advance=advance,
             )
         folder = Path(model)
+        on_disk = model != DEFAULT and folder.is_dir()
         document = {
             "model": model,
             "level": simd_level(),
             **found.to_dict(),
-            "folder_bytes": folder_bytes(folder) if folder.is_dir() else None,
+            "folder_bytes": folder_bytes(folder) if on_disk else None,
         }
         out.result(document, lambda: _view(document))
 

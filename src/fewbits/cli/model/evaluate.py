@@ -15,6 +15,7 @@ from fewbits.cli.session import session
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from fewbits.models import Encoder
 
 _Pairs = Annotated[
     Path | None,
@@ -58,7 +59,7 @@ def evaluate(
         sentences = None if pairs is None else read_pairs(pairs, split=_split(split))
         dataset = None if beir is None else read_dataset(beir)
         chosen = first_texts(texts, limit, field)
-        base = load(original or _original_of(candidate.name))
+        base = load(original) if original else _original_of(candidate.name)
         with bar("evaluate", quiet=quiet) as advance:
             parts = iter(range(1, 5))
             found = compare_encoders(
@@ -77,10 +78,18 @@ def _split(split: str) -> str | None:
     return None if split == "all" else split
 
 
-def _original_of(name: str) -> str:
+def _original_of(name: str) -> Encoder:
+    from fewbits.errors import ModelError
     from fewbits.models.locate import DEFAULT_NAME
 
-    return DEFAULT if name in ("", DEFAULT_NAME) else name
+    if name in ("", DEFAULT_NAME):
+        return load(DEFAULT)
+    try:
+        return load(name)
+    except ModelError as error:
+        raise ModelError(
+            f"MODEL was made from {name!r}, which cannot be loaded ({error}); give --original"
+        ) from error
 
 
 def _view(document: dict[str, Any]) -> list[RenderableType]:
