@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from cli_models import METHODS, TINY, document, invoke, lines
+from safetensors.numpy import load_file, save_file
 
 from fewbits.models import Encoder, Recipe
 
@@ -134,6 +136,19 @@ def test_evaluate_takes_other_splits_and_fewer_texts(here):
     args = ("evaluate", "fp16", "--original", TINY, "--texts", "t.jsonl.gz", "--field", "body")
     got = document(*args, "--limit", "7", "--pairs", "pairs.tsv", "--split", "all")
     assert (got["texts"], got["spearman"]["count"], got["ndcg"]) == (7, 20, None)
+
+
+def test_evaluate_finds_the_original_by_name_and_knows_it_by_its_weights(
+    here, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(TINY, "bert")
+    got = document("evaluate", here / "fp16", "--texts", here / "few.txt")
+    assert got["original"] == "bert"
+    weights = load_file("bert/model.safetensors")
+    save_file({name: -array for name, array in weights.items()}, "bert/model.safetensors")
+    done = invoke("evaluate", here / "fp16", "--texts", here / "few.txt", expect=1)
+    assert "bert holds other weights; give --original" in done.stderr
 
 
 def test_an_original_compared_with_itself_keeps_everything(here):

@@ -59,7 +59,7 @@ def evaluate(
         sentences = None if pairs is None else read_pairs(pairs, split=_split(split))
         dataset = None if beir is None else read_dataset(beir)
         chosen = first_texts(texts, limit, field)
-        base = load(original) if original else _original_of(candidate.name)
+        base = load(original) if original else _original_of(candidate)
         with bar("evaluate", quiet=quiet) as advance:
             parts = iter(range(1, 5))
             found = compare_encoders(
@@ -78,18 +78,34 @@ def _split(split: str) -> str | None:
     return None if split == "all" else split
 
 
-def _original_of(name: str) -> Encoder:
+def _original_of(candidate: Encoder) -> Encoder:
     from fewbits.errors import ModelError
     from fewbits.models.locate import DEFAULT_NAME
 
+    name = candidate.name
     if name in ("", DEFAULT_NAME):
         return load(DEFAULT)
     try:
-        return load(name)
+        found = load(name)
     except ModelError as error:
         raise ModelError(
             f"MODEL was made from {name!r}, which cannot be loaded ({error}); give --original"
         ) from error
+    if not _made_from(candidate, found):
+        raise ModelError(
+            f"MODEL was made from {name!r}, but {found.source} holds other weights; give --original"
+        )
+    return found
+
+
+def _made_from(candidate: Encoder, found: Encoder) -> bool:
+    """Whether the weight files of `found` are those that `candidate` was made from."""
+    from fewbits.models.companions import origin_of
+    from fewbits.models.outline import read_outline
+
+    if candidate.origin is None or found.source is None:
+        return True
+    return origin_of(read_outline(found.source), "").weights == candidate.origin.weights
 
 
 def _view(document: dict[str, Any]) -> list[RenderableType]:
