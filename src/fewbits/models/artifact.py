@@ -57,6 +57,23 @@ def is_artifact(folder: Path) -> bool:
     return (folder / facts.NAME).exists()
 
 
+def check_folder(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that `save` would refuse whatever the encoder.
+
+    Raises:
+        InputError: a file, or a folder that holds something else than a quantized model.
+    """
+    target = Path(folder)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file; a model is a folder, choose another path")
+    names = [path.name for path in target.iterdir()] if target.is_dir() else []
+    if names and not is_artifact(target):
+        raise InputError(
+            f"{target} holds {min(names)!r} and is no quantized model; nothing was written, "
+            "choose a new or empty folder"
+        )
+
+
 def save(encoder: Encoder, folder: str | os.PathLike[str]) -> None:
     """Write an encoder as a quantized model folder, whole or not at all.
 
@@ -172,12 +189,8 @@ def _draft(encoder: Encoder, origin: Origin, files: Mapping[str, tuple[int, str]
 
 
 def _check_target(target: Path, draft: About) -> None:
-    if target.exists() and not target.is_dir():
-        raise InputError(f"{target} is a file; a model is a folder, choose another path")
-    if not target.is_dir():
-        return
+    check_folder(target)
     if not is_artifact(target):
-        _refuse(target, [path.name for path in target.iterdir()])
         return
     try:
         files = facts.load(target)[1].files
@@ -190,14 +203,6 @@ def _check_target(target: Path, draft: About) -> None:
         raise InputError(
             f"{target} holds another model ({name} differs); nothing was written, choose a new "
             "folder or remove this one"
-        )
-
-
-def _refuse(target: Path, names: list[str]) -> None:
-    if names:
-        raise InputError(
-            f"{target} holds {min(names)!r} and is no quantized model; nothing was written, "
-            "choose a new or empty folder"
         )
 
 

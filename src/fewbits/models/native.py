@@ -31,6 +31,9 @@ ACTIVATIONS = {
     "swish": 3,
     "tanh": 4,
 }
+MAX_INPUTS = 65_536
+"""Inputs of a linear: 255 * 127 * 65,536 < 2^31."""
+
 _ELEMENTS = {"float32": 0, "float16": 1, "bfloat16": 2, "int8": 3}
 _TAKES = {"float32": 0, "dynamic": 1, "static": 2}
 _SLOTS = ("qkv", "attention_out", "ffn_in", "ffn_out")
@@ -49,12 +52,18 @@ class Native:
         """Hand the tensors to the kernels.
 
         Raises:
-            KernelError: an activation that the kernels do not have.
+            KernelError: an activation or a size that the kernels do not have.
         """
         if spec.activation not in ACTIVATIONS:
             raise KernelError(
                 f"the native executor has the activations {', '.join(ACTIVATIONS)}, "
                 f"got {spec.activation!r}; load the model with executor='reference'"
+            )
+        if max(spec.hidden_size, spec.intermediate_size) > MAX_INPUTS:
+            raise KernelError(
+                f"the native executor takes layers of at most {MAX_INPUTS:,} inputs, got "
+                f"{spec.hidden_size:,} and {spec.intermediate_size:,}; load the model with "
+                "executor='reference'"
             )
         self.spec = spec
         self.tensors = tensors
@@ -74,8 +83,7 @@ class Native:
         Args:
             batch: packed sequences.
             skip: leading tokens that belong to a prompt, see `Reference`.
-            threads: most threads to use; never more than CPUs that this process may run on,
-                which is also what None means.
+            threads: most threads to use; None for every CPU that this process may run on.
             stages: what follows the last layer, instead of the spec's own.
 
         Returns:
@@ -90,8 +98,7 @@ class Native:
         )
         ids = np.ascontiguousarray(batch.ids, dtype=np.int32)
         left_out = 0 if pooling.include_prompt else skip
-        most = usable_cpus()
-        pooled, ends = self._model.run(ids, lengths, left_out, min(threads or most, most))
+        pooled, ends = self._model.run(ids, lengths, left_out, threads or usable_cpus())
         return after_pooling(stages or self.spec.stages, pooled, self._dense), ends
 
     def _dense(self, name: str, x: Floats) -> Floats:

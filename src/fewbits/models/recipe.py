@@ -13,13 +13,14 @@ running), "static" (range fixed by calibration), or "float32" (weights alone are
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeAlias, get_args
 
 from fewbits.errors import InputError, ModelError
 from fewbits.models.spec import EncoderSpec
+from fewbits.numerics import observer_names
 
 WeightFormat: TypeAlias = Literal["float32", "float16", "bfloat16", "int8"]
 ActivationMode: TypeAlias = Literal["float32", "dynamic", "static"]
@@ -59,6 +60,7 @@ class Row:
 
     def __post_init__(self) -> None:
         """Refuse unknown words and combinations that no executor runs."""
+        _check_types(self)
         _check_word("weights", self.weights, get_args(WeightFormat))
         _check_word("activations", self.activations, get_args(ActivationMode))
         _check_word("clip", self.clip, get_args(Clip))
@@ -152,10 +154,12 @@ class Recipe:
         Raises:
             InputError: not such data, or a value that no row takes.
         """
-        rows = data.get("rows")
-        if not isinstance(rows, Iterable) or not all(isinstance(row, Mapping) for row in rows):
-            raise InputError(f"recipe must have a list of rows, got {rows!r}")
-        return cls(str(data.get("name", "")), tuple(_row(row) for row in rows))
+        rows, name = data.get("rows"), data.get("name", "")
+        if not isinstance(rows, (list, tuple)) or not all(isinstance(r, Mapping) for r in rows):
+            raise InputError(f"recipe must have a list of rows, each an object, got {rows!r:.80}")
+        if not isinstance(name, str):
+            raise InputError(f"a recipe's name must be a string, got {name!r:.80}")
+        return cls(name, tuple(_row(row) for row in rows))
 
     def _row_of(self, name: str) -> Row:
         matching = [row for row in self.rows if fnmatchcase(name, row.match)]
@@ -173,7 +177,20 @@ def _row(choices: Mapping[str, Any]) -> Row:
     for name in choices:
         if name not in known:
             raise InputError(f"a recipe row has {', '.join(known)}; got {name!r}")
+    if "match" not in choices:
+        raise InputError(f"a recipe row must say which modules match, got {dict(choices)!r:.80}")
     return Row(**choices)
+
+
+def _check_types(row: Row) -> None:
+    wanted = {"match": str, "observer": str, "symmetric": bool, "correct_bias": bool}
+    for name, kind in wanted.items():
+        value = getattr(row, name)
+        if not isinstance(value, kind):
+            raise InputError(f"{name} of a recipe row must be a {kind.__name__}, got {value!r:.80}")
+    if row.observer not in observer_names():
+        known = ", ".join(observer_names())
+        raise InputError(f"observer must be one of {known}, got {row.observer!r}")
 
 
 def _check_smooth(smooth: object, activations: str) -> None:
@@ -183,10 +200,10 @@ def _check_smooth(smooth: object, activations: str) -> None:
                 "smooth='search' needs the calibration of static activations; give a number from "
                 "0 to 1 for dynamic ones"
             )
-    elif not isinstance(smooth, (int, float)) or not 0 <= smooth <= 1:
+    elif isinstance(smooth, bool) or not isinstance(smooth, (int, float)) or not 0 <= smooth <= 1:
         raise InputError(f"smooth must be 0 to 1 or 'search', got {smooth!r}")
 
 
 def _check_word(name: str, value: object, known: tuple[str, ...]) -> None:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InputError(f"{name} must be one of {', '.join(known)}, got {value!r}")

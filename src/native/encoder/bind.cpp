@@ -4,11 +4,11 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include <deque>
 #include <string>
 
 #include "../ndarrays.h"
 #include "forward.h"
+#include "kept.h"
 
 namespace fewbits::encoder {
 namespace {
@@ -18,6 +18,7 @@ namespace nb = nanobind;
 using Bytes = In<uint8_t, 1>;
 using Vector = In<float, 1>;
 
+constexpr size_t most_rows = 0x7fffffff;  // row numbers are 32 bits wide
 constexpr size_t most_inputs = 65536;  // gemm_u8.h's proof of the accumulator
 
 size_t element_size(Element element) {
@@ -65,6 +66,7 @@ class PyModel {
 
   void set_table(int slot, const Bytes& values, int element, const Vector& scale, size_t rows) {
     require(slot >= 0 && slot <= 2, "slot must be 0 to 2");
+    require(rows <= most_rows, "tables have at most 2^31 - 1 rows");
     Table table{values.data(), element_of(element), nullptr, rows, model_.hidden};
     require(values.shape(0) == rows * model_.hidden * element_size(table.element),
             "values must be (rows, hidden)");
@@ -80,7 +82,8 @@ class PyModel {
   void set_norm(int layer, int slot, const Vector& weight, const Vector& bias, float eps) {
     require(weight.shape(0) == model_.hidden && bias.shape(0) == model_.hidden,
             "weight and bias must have `hidden` values");
-    const Norm norm{keep(weight, model_.hidden), keep(bias, model_.hidden), eps};
+    require(layer >= -1 && slot >= 0 && slot <= 1, "layer from -1 on, slot 0 or 1");
+    const Norm norm{kept_.keep(weight.data(), weight.shape(0), model_.hidden), kept_.keep(bias.data(), bias.shape(0), model_.hidden), eps};
     if (layer < 0) {
       model_.embedding_norm = norm;
       return;
@@ -105,23 +108,23 @@ class PyModel {
     check_shape(slot, n, k);
     require(values.shape(0) == panel_bytes(stored, n, k), "values do not hold (n, k) panels");
     require(bias.shape(0) == n || bias.shape(0) == 0, "bias must have n values, or none");
-    require((stored == Element::i8) == (scale.shape(0) == n) || scale.shape(0) == 0,
-            "scale must have n values for int8");
+    require(scale.shape(0) == (stored == Element::i8 ? n : 0),
+            "scale must have n values for int8, and none otherwise");
     require(take == 0 || stored == Element::i8, "codes need int8 weights");
     Linear linear;
     linear.take = static_cast<Take>(take);
     linear.symmetric = symmetric;
     linear.number = 4 * static_cast<size_t>(layer) + static_cast<size_t>(slot);
-    const float* scales = stored == Element::i8 ? keep(scale, n) : nullptr;
+    const float* scales = stored == Element::i8 ? kept_.keep(scale.data(), scale.shape(0), n) : nullptr;
     if (linear.take == Take::floats) {
-      linear.values = {aligned(values), stored, scales, keep(bias, n), n, k};
+      linear.values = {kept_.aligned(values.data(), values.shape(0)), stored, scales, kept_.keep(bias.data(), bias.shape(0), n), n, k};
     } else {
-      const auto* codes = static_cast<const int8_t*>(aligned(values));
-      linear.codes = {codes, scales, sums_of(codes, n, k), keep(bias, n), n, k};
+      const auto* codes = static_cast<const int8_t*>(kept_.aligned(values.data(), values.shape(0)));
+      linear.codes = {codes, scales, kept_.sums_of(codes, n, k), kept_.keep(bias.data(), bias.shape(0), n), n, k};
     }
     require(inverse.shape(0) == k || (inverse.shape(0) == 0 && linear.take != Take::fixed),
             "inverse must have k values");
-    if (inverse.shape(0) == k) linear.inverse = keep(inverse, k);
+    if (inverse.shape(0) == k) linear.inverse = kept_.keep(inverse.data(), inverse.shape(0), k);
     require(fixed_zero >= 0 && fixed_zero <= 255, "zero point must be 0 to 255");
     linear.fixed = {fixed_scale, fixed_zero};
     Linear* const slots[] = {&layer_at(layer).qkv, &layer_at(layer).attention_out,
@@ -131,6 +134,7 @@ class PyModel {
 
   // (rows, counts): one row per sequence, and (linears, 5): count, low, high, least, most.
   nb::tuple run(In<int32_t, 1> ids, In<int64_t, 1> lengths, size_t skip, size_t threads) {
+    check_complete();
     check_batch(ids, lengths);
     const size_t n = lengths.shape(0), width = model_.width();
     nb::capsule owner, end_owner;
@@ -164,6 +168,20 @@ class PyModel {
     require(n == outs[slot] && k == ins[slot], "the linear's shape does not fit its place");
   }
 
+  static bool complete(const Linear& linear) {
+    return linear.codes.codes != nullptr || linear.values.values != nullptr;
+  }
+
+  void check_complete() const {
+    bool all = model_.word.values && model_.position.values && model_.embedding_norm.weight;
+    for (const Layer& layer : model_.layers) {
+      all = all && complete(layer.qkv) && complete(layer.attention_out);
+      all = all && complete(layer.ffn_in) && complete(layer.ffn_out);
+      all = all && layer.attention_norm.weight && layer.ffn_norm.weight;
+    }
+    require(all, "the model lacks tables, norms or linears");
+  }
+
   void check_batch(const In<int32_t, 1>& ids, const In<int64_t, 1>& lengths) const {
     const auto capacity =
         static_cast<int64_t>(model_.position.rows) - model_.position_offset;
@@ -182,39 +200,9 @@ class PyModel {
     }
   }
 
-  // A copy, zeros up to whole panels.
-  const float* keep(const Vector& values, size_t n) {
-    std::vector<float>& kept = floats_.emplace_back(panels(n) * panel, 0.0f);
-    std::copy_n(values.data(), values.shape(0), kept.begin());
-    return kept.data();
-  }
-
-  // The values themselves where they lie well, else a copy that does.
-  const void* aligned(const Bytes& values) {
-    if (reinterpret_cast<uintptr_t>(values.data()) % 64 == 0) return values.data();
-    uint8_t* copy = copies_.emplace_back().reserve(values.shape(0));
-    std::copy_n(values.data(), values.shape(0), copy);
-    return copy;
-  }
-
-  const int32_t* sums_of(const int8_t* codes, size_t n, size_t k) {
-    std::vector<int32_t>& sums = sums_.emplace_back(panels(n) * panel, 0);
-    const size_t block = quads(k) * 4 * panel;
-    for (size_t p = 0; p < panels(n); ++p) {
-      for (size_t q = 0; q < quads(k); ++q) {
-        for (size_t j = 0; j < 4 * panel; ++j) {
-          sums[p * panel + j / 4] += codes[p * block + q * 4 * panel + j];
-        }
-      }
-    }
-    return sums.data();
-  }
-
   Model model_;
   Workspaces spare_;
-  std::deque<std::vector<float>> floats_;
-  std::deque<std::vector<int32_t>> sums_;
-  std::deque<Aligned<uint8_t>> copies_;
+  Kept kept_;
 };
 
 }  // namespace

@@ -13,6 +13,9 @@ struct Part {
   float* out;
 };
 
+// More threads than this only wait for each other.
+size_t most_threads() { return std::max<size_t>(8, std::thread::hardware_concurrency()); }
+
 // Whether the work is so much that threads which meet some ten times per layer gain by it. On a
 // busy machine one meeting can cost a time slice, as much as a short text takes alone.
 bool worth_a_team(const Model& model, const Batch& batch) {
@@ -145,7 +148,7 @@ class Run {
 void forward(const Kernels& kernels, const Model& model, const Batch& batch, size_t threads,
              Workspaces& spare, float* out, Ends* ends) {
   Run run(kernels, model, batch, spare, out, ends);
-  threads = std::max<size_t>(1, threads);
+  threads = std::min(std::max<size_t>(1, threads), most_threads());
   if (threads > 1 && run.parts() < threads && worth_a_team(model, batch)) {
     return run.together(threads);
   }

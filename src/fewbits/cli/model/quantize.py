@@ -75,7 +75,9 @@ def quantize(
     with session(as_json=as_json, quiet=quiet) as out:
         from fewbits.cli.folders import folder_bytes
         from fewbits.models import quantize_model
+        from fewbits.models.artifact import check_folder
 
+        check_folder(output)  # before the work, not after it
         chosen = _recipe(method, recipe)
         encoder = load(model)
         texts = None
