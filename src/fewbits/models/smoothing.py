@@ -6,7 +6,7 @@
 code. Behind a layer norm that also feeds a residual they cannot go into the norm; here the division
 is part of the step that makes codes, so that it costs nothing and fits every linear.
 
-With a = 1 every input has a range of its own and the weights bear all differences; a = 0 is the
+With a = 1 every outlier has a range of its own and the weights bear all differences; a = 0 is the
 other way round. The best a differs by linear (0.7 to 1 in all-MiniLM-L6-v2), so it is searched.
 """
 
@@ -32,6 +32,11 @@ _ROWS = 512  # of the sample, on which the search compares outputs
 # it wins unless its error is clearly larger. Worst cosine to float32 of 388 texts that were seen to
 # be hard, all-MiniLM-L6-v2: 0.987 at 1.0, 0.993 at 1.15, 0.991 at 1.3.
 _TOLERANCE = 1.15
+# Static ranges hold only what calibration saw, and an input that was quiet there may speak up in
+# another text: 0.69 in 512 passages, 5.7 in "A woman is exercising." All inputs therefore keep the
+# room that nine in ten stay below; only the outliers above it get a range of their own. Worst
+# cosine of 2,000 passages, titles and sentences: 0.976 without this, 0.994 with it.
+_USUAL = 0.9
 _FLOOR = np.float32(2.0**-10)  # of the largest: an input silent in calibration keeps some range
 
 
@@ -113,7 +118,8 @@ def _smoothed(inputs: Inputs, w: Floats, row: Row, exponent: float | None) -> Sm
     if exponent is None:
         smooth = np.ones(w.shape[1], dtype=np.float32)
     else:
-        smooth = smooth_factors(inputs.absmax, w, exponent)
+        usual = np.quantile(inputs.absmax, _USUAL).astype(np.float32)
+        smooth = smooth_factors(np.maximum(inputs.absmax, usual), w, exponent)
     taken = static_activation(inputs, smooth, name=row.observer, symmetric=row.symmetric)
     return Smoothed(exponent, smooth, taken)
 

@@ -6,7 +6,13 @@ import pytest
 from fewbits.errors import InputError
 from fewbits.models.inputs import Inputs
 from fewbits.models.recipe import Recipe, Row
-from fewbits.models.smoothing import EXPONENTS, output_error, smooth_factors, smooth_static
+from fewbits.models.smoothing import (
+    EXPONENTS,
+    decoded,
+    output_error,
+    smooth_factors,
+    smooth_static,
+)
 
 
 def outliers(n=600, k=64, seed=3):
@@ -79,8 +85,21 @@ def test_the_search_is_within_its_tolerance_of_every_fixed_exponent():
 def test_a_number_is_the_exponent_itself():
     x, w = outliers()
     chosen = smooth_static(watched(x), w, row(smooth=0.6))
-    np.testing.assert_array_equal(chosen.smooth, smooth_factors(np.abs(x).max(axis=0), w, 0.6))
+    reach = np.abs(x).max(axis=0)
+    usual = np.maximum(reach, np.quantile(reach, 0.9).astype(np.float32))
+    np.testing.assert_array_equal(chosen.smooth, smooth_factors(usual, w, 0.6))
     assert chosen.error is None
+
+
+def test_an_input_that_was_quiet_in_calibration_keeps_room():
+    x, w = outliers()
+    x[:, 5] *= 1e-3
+    chosen = smooth_static(watched(x), w, row(smooth=1.0))
+    loud = np.zeros_like(x[:1])
+    loud[0, 5] = 0.9 * np.quantile(np.abs(x).max(axis=0), 0.9)
+    np.testing.assert_allclose(
+        (decoded(loud, chosen.activation) * chosen.smooth)[0, 5], loud[0, 5], rtol=0.05
+    )
 
 
 def test_inverse_undoes_scale_and_factors():
