@@ -144,7 +144,8 @@ class PyModel {
     {
       nb::gil_scoped_release release;
       const Batch batch{ids.data(), lengths.data(), n, skip};
-      forward(kernels_of(active_level()), model_, batch, threads, spare_, out, ends.data());
+      forward(kernels_of(active_level()), model_, batch, threads, spare_, crowd_, out,
+              ends.data());
     }
     for (size_t i = 0; i < ends.size(); ++i) {
       const int64_t row[] = {static_cast<int64_t>(ends[i].count), static_cast<int64_t>(ends[i].low),
@@ -202,6 +203,7 @@ class PyModel {
 
   Model model_;
   Workspaces spare_;
+  Crowd crowd_;
   Kept kept_;
 };
 

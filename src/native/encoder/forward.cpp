@@ -108,11 +108,11 @@ class Run {
   }
 
   // All threads on one piece after the other.
-  void together(size_t threads) {
+  void together(size_t threads, Crowd& crowd) {
     Borrowed borrowed(spare_);
     Workspace& work = ready(*borrowed, threads);
     std::vector<std::vector<Ends>> counts(threads, std::vector<Ends>(model_.linears()));
-    run_team(threads, [&](const Member& member) {
+    run_team(threads, crowd, [&](const Member& member) {
       for (const Part& part : parts_) {
         run_layers(kernels_, model_, part.piece, work, member, counts[member.index].data());
         if (member.index == 0) pool_piece(model_, batch_, part, work.x);
@@ -146,12 +146,11 @@ class Run {
 }  // namespace
 
 void forward(const Kernels& kernels, const Model& model, const Batch& batch, size_t threads,
-             Workspaces& spare, float* out, Ends* ends) {
+             Workspaces& spare, Crowd& crowd, float* out, Ends* ends) {
   Run run(kernels, model, batch, spare, out, ends);
   threads = std::min(std::max<size_t>(1, threads), most_threads());
-  if (threads > 1 && run.parts() < threads && worth_a_team(model, batch)) {
-    return run.together(threads);
-  }
+  const bool few = threads > 1 && run.parts() < threads;
+  if (few && worth_a_team(model, batch) && !crowd.lately()) return run.together(threads, crowd);
   run.apart(std::min(threads, run.parts()));
 }
 

@@ -16,9 +16,9 @@ struct Batch {
   size_t skip;       // tokens of a prompt that pooling leaves out
 };
 
-// Threads take their arrays from `spare` and leave them there.
+// Threads take their arrays from `spare` and leave them there; `crowd` outlives the call, too.
 // out: sequences rows of model.width() floats; ends: model.linears() counts, added to.
 void forward(const Kernels& kernels, const Model& model, const Batch& batch, size_t threads,
-             Workspaces& spare, float* out, Ends* ends);
+             Workspaces& spare, Crowd& crowd, float* out, Ends* ends);
 
 }  // namespace fewbits::encoder

@@ -1,9 +1,12 @@
 // team.h - threads that walk one piece of work in step.
 // Every member runs the same code on its own share and meets the others at wait(). Waiting spins
 // for some microseconds, the length of a stage on a short text, before it gives the core away.
+// Where other programs keep the cores busy each meeting can cost a time slice: a team notices, and
+// for a while its callers had better work alone.
 #pragma once
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <system_error>
 #include <thread>
@@ -12,6 +15,18 @@
 #include "../pause.h"
 
 namespace fewbits::encoder {
+
+// Whether teams had to wait long lately.
+class Crowd {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  bool lately() const { return Clock::now().time_since_epoch().count() < until_.load(); }
+  void note() { until_.store((Clock::now() + std::chrono::seconds(1)).time_since_epoch().count()); }
+
+ private:
+  std::atomic<Clock::rep> until_{0};
+};
 
 class Team {
  public:
@@ -27,19 +42,22 @@ class Team {
       phase_.store(phase + 1, std::memory_order_release);
       return;
     }
-    for (size_t spins = 0; phase_.load(std::memory_order_acquire) == phase; ++spins) {
-      if (spins < 2000) {
-        pause();
-      } else {
-        std::this_thread::yield();
-      }
+    for (size_t spins = 0; spins < 2000; ++spins) {
+      if (phase_.load(std::memory_order_acquire) != phase) return;
+      pause();
     }
+    const Crowd::Clock::time_point start = Crowd::Clock::now();
+    while (phase_.load(std::memory_order_acquire) == phase) std::this_thread::yield();
+    if (Crowd::Clock::now() - start > std::chrono::milliseconds(1)) crowded_.store(true);
   }
+
+  bool crowded() const { return crowded_.load(); }  // a member waited for more than 1 ms
 
  private:
   size_t size_;
   alignas(64) std::atomic<size_t> arrived_{0};
   alignas(64) std::atomic<size_t> phase_{0};
+  std::atomic<bool> crowded_{false};
 };
 
 struct Share {
@@ -64,7 +82,7 @@ struct Member {
 // body(member) on up to `size` threads at once: fewer where the system has no more. A body must not
 // throw, since the others would wait for it.
 template <typename Body>
-void run_team(size_t size, const Body& body) {
+void run_team(size_t size, Crowd& crowd, const Body& body) {
   Team team(size);
   std::atomic<bool> started{false};
   std::vector<std::thread> threads;
@@ -83,6 +101,7 @@ void run_team(size_t size, const Body& body) {
   started.store(true, std::memory_order_release);
   body(Member{team, 0});
   for (std::thread& thread : threads) thread.join();
+  if (team.crowded()) crowd.note();
 }
 
 }  // namespace fewbits::encoder
