@@ -83,7 +83,7 @@ class PyModel {
     require(weight.shape(0) == model_.hidden && bias.shape(0) == model_.hidden,
             "weight and bias must have `hidden` values");
     require(layer >= -1 && slot >= 0 && slot <= 1, "layer from -1 on, slot 0 or 1");
-    const Norm norm{kept_.keep(weight.data(), weight.shape(0), model_.hidden), kept_.keep(bias.data(), bias.shape(0), model_.hidden), eps};
+    const Norm norm{keep(weight, model_.hidden), keep(bias, model_.hidden), eps};
     if (layer < 0) {
       model_.embedding_norm = norm;
       return;
@@ -115,16 +115,17 @@ class PyModel {
     linear.take = static_cast<Take>(take);
     linear.symmetric = symmetric;
     linear.number = 4 * static_cast<size_t>(layer) + static_cast<size_t>(slot);
-    const float* scales = stored == Element::i8 ? kept_.keep(scale.data(), scale.shape(0), n) : nullptr;
+    const float* scales = stored == Element::i8 ? keep(scale, n) : nullptr;
     if (linear.take == Take::floats) {
-      linear.values = {kept_.aligned(values.data(), values.shape(0)), stored, scales, kept_.keep(bias.data(), bias.shape(0), n), n, k};
+      const void* aligned = kept_.aligned(values.data(), values.shape(0));
+      linear.values = {aligned, stored, scales, keep(bias, n), n, k};
     } else {
       const auto* codes = static_cast<const int8_t*>(kept_.aligned(values.data(), values.shape(0)));
-      linear.codes = {codes, scales, kept_.sums_of(codes, n, k), kept_.keep(bias.data(), bias.shape(0), n), n, k};
+      linear.codes = {codes, scales, kept_.sums_of(codes, n, k), keep(bias, n), n, k};
     }
     require(inverse.shape(0) == k || (inverse.shape(0) == 0 && linear.take != Take::fixed),
             "inverse must have k values");
-    if (inverse.shape(0) == k) linear.inverse = kept_.keep(inverse.data(), inverse.shape(0), k);
+    if (inverse.shape(0) == k) linear.inverse = keep(inverse, k);
     require(fixed_zero >= 0 && fixed_zero <= 255, "zero point must be 0 to 255");
     linear.fixed = {fixed_scale, fixed_zero};
     Linear* const slots[] = {&layer_at(layer).qkv, &layer_at(layer).attention_out,
@@ -199,6 +200,11 @@ class PyModel {
     for (size_t t = 0; t < ids.shape(0); ++t) {
       require(ids.data()[t] >= 0 && ids.data()[t] < rows, "an id exceeds the vocabulary");
     }
+  }
+
+  // A copy, zeros up to whole panels.
+  const float* keep(const Vector& values, size_t n) {
+    return kept_.keep(values.data(), values.shape(0), n);
   }
 
   Model model_;

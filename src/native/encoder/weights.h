@@ -14,7 +14,8 @@ namespace fewbits::encoder {
 inline constexpr size_t panel = 16;  // output channels of a panel
 
 static inline size_t panels(size_t n) { return (n + panel - 1) / panel; }
-static inline size_t quads(size_t k) { return (k + 3) / 4; }  // groups of 4 inputs, one 32-bit lane each
+// Groups of 4 inputs, one 32-bit lane each.
+static inline size_t quads(size_t k) { return (k + 3) / 4; }
 
 enum class Element { f32, f16, bf16, i8 };
 

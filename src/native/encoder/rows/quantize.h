@@ -64,7 +64,9 @@ FEWBITS_INLINE Codes::B codes_of(const Each& each, int32_t zero) {
 struct Plain {
   const float* x;
   inline __attribute__((always_inline)) V load(size_t i) const { return Lanes::load(x + i); }
-  inline __attribute__((always_inline)) V some(size_t i, size_t n, size_t k) const { return load_part(x + i, n, k); }
+  inline __attribute__((always_inline)) V some(size_t i, size_t n, size_t k) const {
+    return load_part(x + i, n, k);
+  }
 };
 
 struct Scaled {
